@@ -1,0 +1,82 @@
+"""The contract between the conversation layer and a chat platform. Both sides are written against this file alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from graph.answers import Citation
+from index.audience import Viewer
+
+Kind = Literal["question", "reindex", "sources", "why"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a person asked for, as the platform told it.
+
+    `id` is the platform's own id with the platform's name before it (`slack:C1:1726.0001`), the same on every redelivery.
+    `conversation` names the thread and is the key of the memory. `address` says where the reply goes, in the
+    surface's own terms, and is stored as JSON. `text` is the question, or the command's argument.
+    """
+
+    id: str
+    surface: str
+    kind: Kind
+    conversation: str
+    viewer: Viewer
+    user: str
+    text: str
+    address: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A finished reply: Markdown as models and documents wrote it, which the surface escapes and splits.
+
+    `feedback_for` is the answer's id where thumbs are wanted. `receipt` is one line about the route.
+    """
+
+    markdown: str
+    citations: tuple[Citation, ...] = ()
+    receipt: str = ""
+    feedback_for: str | None = None
+
+
+class Reply(Protocol):
+    """The one visible reply to an event, while it is being written."""
+
+    @property
+    def reference(self) -> Mapping[str, str]:
+        """Where the reply is, to be stored; `Surface.resume` takes it up again after a crash."""
+        ...
+
+    async def show_progress(self, line: str) -> None:
+        """Replaces what is visible by one line; calls may come faster than the platform allows."""
+        ...
+
+    async def append(self, text: str) -> None:
+        """Adds streamed Markdown; calls may come faster than the platform allows."""
+        ...
+
+    async def finish(self, message: Message) -> None:
+        """Makes the reply say exactly this. May be repeated after a crash and must then change nothing."""
+        ...
+
+
+class Surface(Protocol):
+    """One chat platform."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def find_reply(self, event: Event) -> Reply | None:
+        """Looks on the platform for a reply to this event that was sent but never recorded."""
+        ...
+
+    async def open_reply(self, event: Event) -> Reply:
+        """Makes the reply visible with a first progress line. A lost response must not lead to a second message."""
+        ...
+
+    def resume(self, event: Event, reference: Mapping[str, str]) -> Reply:
+        """Takes up a reply that was recorded before a crash."""
+        ...

@@ -1,0 +1,96 @@
+"""What goes into the agent and what comes out of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from index.audience import Viewer
+
+Route = Literal["direct", "grounded", "declined"]
+Verdict = Literal["up", "down"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """`id` names the event that asked: the same id asked again gets the stored answer, not a second one."""
+
+    id: str
+    text: str
+    conversation: str
+    viewer: Viewer
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """`n` is the number in the answer's text; `quote` is verbatim from the passage."""
+
+    n: int
+    title: str
+    uri: str
+    quote: str
+    score: float
+    indexed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds of each step."""
+
+    retrieve: float = 0.0
+    decide: float = 0.0
+    first_token: float = 0.0
+    answer: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tokens:
+    prompt: int = 0
+    answer: int = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """How the answer came about: the reasons, in words, the largest first."""
+
+    reasons: tuple[str, ...]
+    timings_ms: Timings
+    tokens: Tokens
+    model: str
+    adapter: str | None
+    index_version: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    id: str
+    question: str
+    answer: str
+    route: Route
+    citations: tuple[Citation, ...]
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step has begun; `text` is a short line for people, such as "Searching the documents"."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The last event of every question; `answer.answer` may differ from the deltas and replaces them."""
+
+    answer: Answer
+
+
+AgentEvent = Progress | Delta | Done

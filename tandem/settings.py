@@ -1,0 +1,88 @@
+"""All settings: one frozen object, read once from the environment and `.env`, and passed in."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.functional_validators import BeforeValidator
+
+from tandem.errors import SettingsError
+
+
+def _split_names(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
+
+
+def _named(name: str) -> AliasChoices:
+    """The plain name that deployments know, and the prefixed one that all other settings have."""
+    return AliasChoices(name, f"TANDEM_{name}")
+
+
+class Settings(BaseSettings):
+    """Every value has a default that works on one machine without an account."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TANDEM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(default_factory=lambda: platformdirs.user_data_path("tandem"))
+    """Where the embedded Postgres, cached weights and run files live."""
+    database_url: str | None = Field(None, validation_alias=_named("DATABASE_URL"))
+    broker_url: str | None = Field(None, validation_alias=_named("BROKER_URL"))
+    log_level: str = "INFO"
+
+    model_url: str | None = Field(None, validation_alias=_named("MODEL_URL"))
+    """An OpenAI-compatible server; without it, the local `tandem model` of this home."""
+    model: str = Field("packaged", validation_alias=_named("MODEL"))
+    """`packaged`, a path to a GGUF file, or `hf:REPO/FILE`."""
+    model_host: str = "127.0.0.1"
+    model_port: int = Field(8713, ge=0, le=65535)
+    model_context: int = Field(4096, ge=512)
+    """Tokens of context that one conversation may use."""
+    model_sequences: int = Field(4, ge=1, le=256)
+    """Requests that are decoded at once."""
+    model_queue: int = Field(64, ge=1)
+    """Requests that may wait; the next one gets 429."""
+    model_threads: int = Field(0, ge=0)
+    """0 uses every core."""
+
+    slack_bot_token: SecretStr | None = Field(None, validation_alias=_named("SLACK_BOT_TOKEN"))
+    slack_app_token: SecretStr | None = Field(None, validation_alias=_named("SLACK_APP_TOKEN"))
+    slack_signing_secret: SecretStr | None = Field(None, validation_alias=_named("SLACK_SIGNING_SECRET"))
+    slack_api_url: str = Field("https://slack.com/api/", validation_alias=_named("SLACK_API_URL"))
+    slack_http_port: int | None = Field(None, ge=0, le=65535)
+    """Set it to receive signed HTTP requests instead of Socket Mode."""
+    slack_reindexers: Names = ()
+    """User ids that may re-index besides workspace admins."""
+
+    discord_token: SecretStr | None = Field(None, validation_alias=_named("DISCORD_TOKEN"))
+    discord_api_url: str = Field("https://discord.com/api/v10", validation_alias=_named("DISCORD_API_URL"))
+
+    audiences: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
+    look_interval_s: float = Field(300, gt=0)
+    """How often the beat looks at every source."""
+    lease_s: float = Field(30, gt=0)
+    """How long a worker or bot that went silent keeps its job or event."""
+
+    @cached_property
+    def run_dir(self) -> Path:
+        """Pid, lock and address files of running processes; made on first use."""
+        path = self.home / "run"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def read_settings() -> Settings:
+    """Reads the environment once. Raises SettingsError that names each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(faults) from error
