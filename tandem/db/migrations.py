@@ -7,6 +7,7 @@ from importlib import resources
 
 import psycopg
 
+from tandem.db.checkpoints import migrate_checkpoints
 from tandem.errors import MigrationError
 
 LOCK = 7_139_001  # an advisory lock, so that two processes that start together migrate once
@@ -60,4 +61,5 @@ def migrate(conninfo: str) -> list[str]:
                     (migration.number, migration.name, migration.digest),
                 )
             applied.append(migration.name)
+        migrate_checkpoints(conninfo)
     return applied

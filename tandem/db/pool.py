@@ -26,7 +26,7 @@ class Database:
 
     def __init__(self, settings: Settings, pool: AsyncConnectionPool[Connection], conninfo: str) -> None:
         self._settings = settings
-        self._pool = pool
+        self.pool = pool
         self.conninfo = conninfo
 
     @classmethod
@@ -57,13 +57,13 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection in autocommit mode. Raises DatabaseUnavailable when none can be had."""
         try:
-            connection = await self._pool.getconn()
+            connection = await self.pool.getconn()
         except (PoolTimeout, psycopg.OperationalError):
             connection = await self._revive()
         try:
             yield connection
         finally:
-            await self._pool.putconn(connection)
+            await self.pool.putconn(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -87,7 +87,7 @@ class Database:
     async def _revive(self) -> Connection:
         try:
             await asyncio.to_thread(ensure_server, self._settings)
-            return await self._pool.getconn()
+            return await self.pool.getconn()
         except (PoolTimeout, psycopg.OperationalError) as error:
             raise DatabaseUnavailable from error
 

@@ -1,0 +1,16 @@
+"""Last step: the answer is kept with its receipt and inputs, and the exchange joins the thread's memory."""
+
+from langgraph.runtime import Runtime
+
+from graph.records import store_answer
+from graph.state import Context, Exchange, State
+
+
+async def record(state: State, runtime: Runtime[Context]) -> State:
+    question, answer, standalone = runtime.context.question, state["answer"], state["standalone"]
+    await store_answer(runtime.context.database, question, standalone, answer, state["decision"].record())
+    return {
+        "history": [
+            Exchange(question_id=question.id, question=question.text, standalone=standalone, answer=answer.answer)
+        ]
+    }

@@ -1,0 +1,37 @@
+"""The receipt: how an answer came about, made the same way for every route."""
+
+from graph.answers import Answer, Citation, Receipt, Route, Timings, Tokens
+from graph.records import answer_id
+from graph.routing import Decision
+from graph.state import Context, State
+
+REASONS = 3
+
+
+async def make_answer(
+    context: Context, state: State, decision: Decision, route: Route, text: str, citations: tuple[Citation, ...]
+) -> Answer:
+    watch = context.watch
+    description = await context.model.describe()
+    receipt = Receipt(
+        reasons=decision.reasons[:REASONS],
+        timings_ms=Timings(
+            retrieve=round(watch.retrieve, 1),
+            decide=round(watch.decide, 2),
+            first_token=round(watch.first_token, 1),
+            answer=round(watch.answer, 1),
+            total=round(watch.since(watch.started), 1),
+        ),
+        tokens=Tokens(prompt=watch.prompt_tokens, answer=watch.answer_tokens),
+        model=description.model,
+        adapter=description.adapter,
+        index_version=state["found"].index_version,
+    )
+    return Answer(
+        id=answer_id(context.question),
+        question=context.question.text,
+        answer=text,
+        route=route,
+        citations=citations,
+        receipt=receipt,
+    )

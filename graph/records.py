@@ -1,0 +1,71 @@
+"""The kept answers: what was said, by which route, and all that the decision knew."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from graph.answers import Answer, Citation, Question, Receipt, Verdict
+from tandem.db.pool import Database
+from tandem.db.queries import load_queries
+
+SQL = load_queries("graph", "records.sql")
+_NAMESPACE = uuid.UUID("5d1bb6ad-8f0b-4a51-9e0c-6f6a52e3f0a7")
+_CITATIONS = TypeAdapter(tuple[Citation, ...])
+_RECEIPT = TypeAdapter(Receipt)
+
+
+def answer_id(question: Question) -> str:
+    """The id of the answer to this event, the same on every try."""
+    return str(uuid.uuid5(_NAMESPACE, question.id))
+
+
+async def find_answer(database: Database, question: Question) -> Answer | None:
+    row = await database.fetch_one(SQL["find_by_question"], {"question_id": question.id})
+    return _read(row) if row else None
+
+
+async def find_last_answer(database: Database, conversation: str) -> Answer | None:
+    row = await database.fetch_one(SQL["find_last"], {"conversation": conversation})
+    return _read(row) if row else None
+
+
+async def store_answer(
+    database: Database, question: Question, standalone: str, answer: Answer, inputs: Mapping[str, object]
+) -> None:
+    """Keeps the answer; a second answer to the same event is dropped."""
+    await database.execute(
+        SQL["insert_answer"],
+        {
+            "id": answer.id,
+            "question_id": question.id,
+            "conversation": question.conversation,
+            "question": answer.question,
+            "standalone": standalone,
+            "answer": answer.answer,
+            "route": answer.route,
+            "citations": _CITATIONS.dump_json(answer.citations).decode(),
+            "receipt": json.dumps(asdict(answer.receipt)),
+            "inputs": json.dumps(dict(inputs)),
+        },
+    )
+
+
+async def store_feedback(database: Database, identity: str, *, person: str, verdict: Verdict) -> bool:
+    """Keeps the person's verdict; False when there is no such answer."""
+    parameters = {"answer_id": identity, "person": person, "verdict": verdict}
+    return await database.execute(SQL["upsert_feedback"], parameters) == 1
+
+
+def _read(row: Mapping[str, Any]) -> Answer:
+    return Answer(
+        id=row["id"],
+        question=row["question"],
+        answer=row["answer"],
+        route=row["route"],
+        citations=_CITATIONS.validate_python(row["citations"]),
+        receipt=_RECEIPT.validate_python(row["receipt"]),
+    )

@@ -1,0 +1,20 @@
+-- name: find_by_question
+-- why: the same event asked again gets the answer that was already given
+SELECT * FROM answers WHERE question_id = %(question_id)s
+
+-- name: find_last
+-- why: /why explains the newest answer of a conversation
+SELECT * FROM answers WHERE conversation = %(conversation)s ORDER BY asked_at DESC LIMIT 1
+
+-- name: insert_answer
+-- why: two replicas that answer one event keep the first answer
+INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations, receipt, inputs)
+VALUES (%(id)s, %(question_id)s, %(conversation)s, %(question)s, %(standalone)s, %(answer)s, %(route)s,
+        %(citations)s::jsonb, %(receipt)s::jsonb, %(inputs)s::jsonb)
+ON CONFLICT (question_id) DO NOTHING
+
+-- name: upsert_feedback
+-- why: one verdict a person; a second click changes it, and a click on an unknown answer touches no row
+INSERT INTO feedback (answer_id, person, verdict)
+SELECT id, %(person)s, %(verdict)s FROM answers WHERE id = %(answer_id)s
+ON CONFLICT (answer_id, person) DO UPDATE SET verdict = excluded.verdict, given_at = now()

@@ -1,0 +1,76 @@
+"""What the agent's nodes share: the memory of the thread, and the work in hand."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, TypedDict
+
+from langgraph.channels import UntrackedValue
+
+from graph.answers import Answer, Question
+from graph.routing import Decision, Router
+from index.search import SearchResult
+from tandem.db.pool import Database
+from tandem.models.client import ChatDelta, ModelClient
+
+REMEMBERED = 8  # exchanges; older ones no longer help a follow-up
+
+
+class Exchange(TypedDict):
+    """One question and its answer, as the checkpointer keeps them."""
+
+    question_id: str
+    question: str
+    standalone: str
+    answer: str
+
+
+def keep_recent(history: list[Exchange], added: list[Exchange]) -> list[Exchange]:
+    """Appends exchanges that are new; the same question, answered again after a crash, stays one exchange."""
+    known = {exchange["question_id"] for exchange in history}
+    return (history + [exchange for exchange in added if exchange["question_id"] not in known])[-REMEMBERED:]
+
+
+class State(TypedDict, total=False):
+    """`history` outlives the run; everything else is work in hand and is never stored in a checkpoint."""
+
+    history: Annotated[list[Exchange], keep_recent]
+    standalone: Annotated[str, UntrackedValue]
+    found: Annotated[SearchResult, UntrackedValue]
+    decision: Annotated[Decision, UntrackedValue]
+    answer: Annotated[Answer, UntrackedValue]
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds and tokens of the steps, filled in as they happen."""
+
+    started: float = field(default_factory=time.perf_counter)
+    retrieve: float = 0.0
+    decide: float = 0.0
+    first_token: float = 0.0
+    answer: float = 0.0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+    def since(self, moment: float) -> float:
+        return (time.perf_counter() - moment) * 1000
+
+    def note_first_token(self) -> None:
+        if not self.first_token:
+            self.first_token = self.since(self.started)
+
+    def count(self, delta: ChatDelta) -> None:
+        """Adds the token counts, which the last delta of every model call carries."""
+        self.prompt_tokens += delta.prompt_tokens or 0
+        self.answer_tokens += delta.answer_tokens or 0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one run of the graph works with."""
+
+    question: Question
+    database: Database
+    model: ModelClient
+    router: Router
+    watch: Stopwatch = field(default_factory=Stopwatch)

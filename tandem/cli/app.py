@@ -1,0 +1,42 @@
+"""The `tandem` command, put together from its parts; what goes wrong becomes a line for people and an exit status."""
+
+import typer
+from rich.console import Console
+
+from tandem.cli import ask, chat, doctor, search, serve, source, up
+from tandem.errors import TandemError
+
+
+class Tandem(typer.Typer):
+    """Turns TandemError into one line on stderr and exit status 1; everything else is a fault of ours and shows."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        try:
+            return super().__call__(*args, **kwargs)
+        except TandemError as error:
+            console = Console(stderr=True)
+            console.print(error.message, style="bold red", markup=False, highlight=False)
+            console.print(error.remedy, markup=False, highlight=False)
+            raise SystemExit(1) from None
+
+
+app = Tandem(
+    name="tandem",
+    help="Answers a team's questions from a local model or from the team's documents, and says which it was.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("chat")(chat.chat)
+app.command("ask")(ask.ask)
+app.command("search")(search.search)
+app.add_typer(source.commands, name="source")
+app.command("reindex")(source.reindex)
+app.command("up")(up.up)
+app.command("slack")(serve.slack)
+app.command("discord")(serve.discord)
+app.command("model")(serve.model)
+app.command("worker")(serve.worker)
+app.command("beat")(serve.beat)
+app.command("migrate")(serve.migrate)
+app.command("doctor")(doctor.doctor)

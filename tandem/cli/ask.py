@@ -1,0 +1,66 @@
+"""`tandem ask`: one question, one answer."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from tandem.cli.workplace import AsJson, Audience, begin, new_id, open_database, open_model, run, terminal_viewer
+
+if TYPE_CHECKING:
+    from graph.answers import Answer
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    audience: Audience = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask one question; needs nothing else running."""
+    run(_ask(question, audience, as_json))
+
+
+async def _ask(text: str, audience: list[str] | None, as_json: bool) -> None:
+    from bots.rendering import receipt_line
+    from graph.agent import Agent
+    from graph.answers import Answer, Delta, Done, Question
+
+    settings = begin("ask", quiet=True)
+    console, identity = Console(highlight=False), new_id()
+    question = Question(
+        id=f"ask:{identity}", text=text, conversation=f"ask:{identity}", viewer=terminal_viewer(audience), user="terminal"
+    )
+    answer: Answer | None = None
+    async with (
+        open_database(settings) as database,
+        open_model(settings) as model,
+        Agent.open(settings, database, model) as agent,
+    ):
+        async for event in agent.answer(question):
+            if isinstance(event, Delta) and not as_json:
+                console.print(event.text, end="", markup=False, soft_wrap=True)
+            if isinstance(event, Done):
+                answer = event.answer
+    assert answer is not None
+    if as_json:
+        print(json.dumps(describe_answer(answer), ensure_ascii=False))
+        return
+    console.print()
+    for citation in answer.citations:
+        console.print(f"[{citation.n}] {citation.title}  {citation.uri}", style="dim", markup=False, soft_wrap=True)
+    console.print(receipt_line(answer), style="dim italic", markup=False, soft_wrap=True)
+
+
+def describe_answer(answer: "Answer") -> dict[str, object]:
+    """The contract of `tandem ask --json`."""
+    keys = ("n", "title", "uri", "quote", "score")
+    return {
+        "question": answer.question,
+        "answer": answer.answer,
+        "route": answer.route,
+        "citations": [{key: getattr(citation, key) for key in keys} for citation in answer.citations],
+        "receipt": asdict(answer.receipt),
+        "id": answer.id,
+    }

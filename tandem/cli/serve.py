@@ -1,0 +1,58 @@
+"""The commands that are one process each."""
+
+from rich.console import Console
+
+from tandem.cli.workplace import begin, prepare_database, run
+
+
+def slack() -> None:
+    """Answer in Slack."""
+    from bots.slack.app import run_slack
+
+    settings = begin("slack")
+    prepare_database(settings)
+    run(run_slack(settings))
+
+
+def discord() -> None:
+    """Answer in Discord."""
+    from bots.discord.client import run_discord
+
+    settings = begin("discord")
+    prepare_database(settings)
+    run(run_discord(settings))
+
+
+def model() -> None:
+    """Serve the model and the embedder over OpenAI-compatible HTTP."""
+    from tandem.models.server import run as run_model
+
+    run_model(begin("model"))
+
+
+def worker() -> None:
+    """Index documents in the background."""
+    from workers.app import run_worker
+
+    settings = begin("worker")
+    prepare_database(settings)
+    run_worker(settings)
+
+
+def beat() -> None:
+    """Ask for a look at every source, at regular times."""
+    from workers.app import run_beat
+
+    settings = begin("beat")
+    prepare_database(settings)
+    run_beat(settings)
+
+
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    from tandem.db.migrations import migrate as apply_migrations
+    from tandem.db.server import ensure_server
+
+    settings = begin("migrate", quiet=True)
+    applied = apply_migrations(ensure_server(settings))
+    Console(highlight=False).print("\n".join(f"Applied {name}" for name in applied) or "Already up to date.")

@@ -1,0 +1,216 @@
+"""`tandem source` and `tandem reindex`: what is known, and the wish to look at it again."""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from index.audience import ANYWHERE, EVERYONE
+from tandem.cli.workplace import AsJson, begin, open_database, open_model, run
+from tandem.errors import SourceError
+
+if TYPE_CHECKING:
+    from index.jobs import LookProgress
+    from index.sources import Source
+    from tandem.db.pool import Database
+    from tandem.settings import Settings
+
+OPERATOR = "operator"
+POLL_S = 0.25
+commands = typer.Typer(help="Knowledge sources: add, list, remove.", no_args_is_help=True)
+
+
+@commands.command("add")
+def add(
+    path: Annotated[Path, typer.Argument(help="A folder of documents.")],
+    name: Annotated[str | None, typer.Option(help="Its name; the folder's own by default.")] = None,
+    audience: Annotated[str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")] = EVERYONE,
+    workspace: Annotated[str, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`.")] = ANYWHERE,
+    as_json: AsJson = False,
+) -> None:
+    """Add a folder; `tandem reindex` then reads it."""
+    run(_add(path, name, audience, workspace, as_json))
+
+
+async def _add(path: Path, name: str | None, audience: str, workspace: str, as_json: bool) -> None:
+    from index.sources import add_source
+
+    settings = begin("source", quiet=True)
+    async with open_database(settings) as database:
+        source = await add_source(
+            database, path, name=name, audience=audience, workspace=workspace, added_by=OPERATOR
+        )
+    if as_json:
+        print(json.dumps(asdict(source)))
+    else:
+        Console(highlight=False).print(
+            f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.", markup=False
+        )
+
+
+@commands.command("list")
+def list_all(as_json: AsJson = False) -> None:
+    """List the sources with what is indexed of each."""
+    run(_list(as_json))
+
+
+async def _list(as_json: bool) -> None:
+    from index.sources import list_sources
+
+    settings = begin("source", quiet=True)
+    async with open_database(settings) as database:
+        found = await list_sources(database)
+    if as_json:
+        print(json.dumps([asdict(status) for status in found], default=str))
+        return
+    console = Console(highlight=False)
+    if not found:
+        console.print("No sources yet. Add one with `tandem source add PATH`.")
+        return
+    table = Table("name", "location", "audience", "documents", "passages", "failed", "last look", box=None)
+    for status in found:
+        source, moment = status.source, status.last_look_at
+        looked = f"{moment:%Y-%m-%d %H:%M} {status.last_look_state}" if moment else "never"
+        counts = (str(status.documents), str(status.chunks), str(status.failed))
+        table.add_row(source.name, source.location, source.audience, *counts, looked)
+    console.print(table)
+    for status in found:
+        for failure in status.failures:
+            console.print(f"{status.source.name}: {failure}", style="yellow", markup=False)
+
+
+@commands.command("remove")
+def remove(name: Annotated[str, typer.Argument(help="The source's name.")]) -> None:
+    """Remove a source; its passages are gone at once. The folder itself is not touched."""
+    run(_remove(name))
+
+
+async def _remove(name: str) -> None:
+    from index.sources import remove_source
+
+    settings = begin("source", quiet=True)
+    async with open_database(settings) as database:
+        await remove_source(database, name, removed_by=OPERATOR)
+    Console(highlight=False).print(f"Removed {name}.", markup=False)
+
+
+def reindex(
+    name: Annotated[str | None, typer.Argument(help="One source; all of them by default.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show a bar until it is done; works without a worker too.")] = False,
+    accept_removals: Annotated[
+        bool, typer.Option("--accept-removals", help="Go on even if most of the source's documents have gone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a source again and index what changed."""
+    run(_reindex(name, wait, accept_removals, as_json))
+
+
+async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json: bool) -> None:
+    from index.jobs import enqueue_look
+
+    settings = begin("reindex", quiet=True)
+    async with open_database(settings) as database:
+        looks: list[int] = []
+        for source in await _choose_sources(database, name):
+            looks.append(
+                await enqueue_look(
+                    database, settings, source, requested_by=OPERATOR, accept_removals=accept_removals
+                )
+            )
+        if not wait:
+            message = {"looks": looks, "state": "queued"}
+            text = "Queued. A worker does it in the background (`tandem up` or `tandem worker`); `--wait` does it now."
+            print(json.dumps(message) if as_json else text)
+            return
+        finished = await _finish_looks(database, settings, looks, show=not as_json)
+    for progress in finished:
+        if as_json:
+            print(json.dumps(describe_look(progress)))
+        else:
+            _print_look(progress)
+    if any(progress.state == "failed" for progress in finished):
+        raise SystemExit(1)
+
+
+async def _choose_sources(database: "Database", name: str | None) -> "list[Source]":
+    from index.sources import list_sources
+
+    known = [status.source for status in await list_sources(database)]
+    chosen = [source for source in known if name in (None, source.name)]
+    if not known:
+        raise SourceError("There are no sources yet.", remedy="Add one with `tandem source add PATH`.")
+    if not chosen:
+        names = ", ".join(source.name for source in known)
+        raise SourceError(f"There is no source named {name}.", remedy=f"Known sources: {names}.")
+    return chosen
+
+
+async def _finish_looks(
+    database: "Database", settings: "Settings", looks: list[int], *, show: bool
+) -> "list[LookProgress]":
+    """Works on the ledger beside any worker there is, until these looks are done."""
+    from index.jobs import read_look, run_next_job
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
+        tasks = {look: bar.add_task("Looking", total=None) for look in looks}
+
+        async def watch() -> "list[LookProgress]":
+            while True:
+                states = [await read_look(database, look) for look in looks]
+                for state in states:
+                    bar.update(
+                        tasks[state.id], description=state.source, completed=state.done, total=state.total or None
+                    )
+                if all(state.state in ("done", "failed") for state in states):
+                    return states
+                await asyncio.sleep(POLL_S)
+
+        async with open_model(settings) as model:
+
+            async def work() -> None:
+                while True:
+                    if not await run_next_job(database, model, settings, worker=f"reindex:{os.getpid()}"):
+                        await asyncio.sleep(POLL_S)
+
+            working = asyncio.create_task(work())
+            watching = asyncio.create_task(watch())
+            await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            if not watching.done():
+                watching.cancel()
+                working.result()  # raises what ended the work
+            return await watching
+
+
+def describe_look(progress: "LookProgress") -> dict[str, object]:
+    """The contract of `tandem reindex --wait --json`."""
+    return {
+        "source": progress.source,
+        "documents": asdict(progress.documents),
+        "chunks": asdict(progress.chunks),
+        "seconds": round(progress.seconds, 3),
+    } | ({"error": progress.error} if progress.error else {})
+
+
+def _print_look(progress: "LookProgress") -> None:
+    console, documents = Console(highlight=False), progress.documents
+    console.print(
+        f"{progress.source}: {documents.added} added, {documents.changed} changed, {documents.removed} removed,"
+        f" {documents.unchanged} unchanged, {documents.failed} failed;"
+        f" {progress.chunks.embedded} passages embedded, {progress.chunks.kept} kept; {progress.seconds:.1f} s",
+        markup=False,
+    )
+    for failure in progress.failures:
+        console.print(f"  {failure}", style="yellow", markup=False)
+    if progress.error:
+        console.print(f"  {progress.error}", style="bold red", markup=False)
