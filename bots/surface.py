@@ -6,16 +6,23 @@ from typing import Literal, Protocol
 
 from graph.answers import Citation
 from index.audience import Viewer
+from tandem.errors import TandemError
 
 Kind = Literal["question", "reindex", "sources", "why"]
+
+
+class ReplyImpossible(TandemError):
+    """The place to reply to is gone: the channel was deleted, or the bot may not write there."""
+
+    remedy = "Invite the bot again and ask again."
 
 
 @dataclass(frozen=True)
 class Event:
     """What a person asked for, as the platform told it.
 
-    `id` is the platform's own id with the platform's name before it (`slack:C1:1726.0001`), the same on every redelivery.
-    `conversation` names the thread and is the key of the memory. `address` says where the reply goes, in the
+    `id` is the platform's own id with the platform's name before it (`slack:C1:1726.0001`), the same on every
+    redelivery. `conversation` names the thread and is the key of the memory. `address` says where the reply goes, in the
     surface's own terms, and is stored as JSON. `text` is the question, or the command's argument.
     """
 
@@ -43,7 +50,10 @@ class Message:
 
 
 class Reply(Protocol):
-    """The one visible reply to an event, while it is being written."""
+    """The one visible reply to an event, while it is being written.
+
+    Every method raises ReplyImpossible, with the reason, when no later try can succeed; any other error is tried again.
+    """
 
     @property
     def reference(self) -> Mapping[str, str]:
@@ -64,7 +74,7 @@ class Reply(Protocol):
 
 
 class Surface(Protocol):
-    """One chat platform."""
+    """One chat platform. Its methods raise ReplyImpossible as those of Reply do."""
 
     @property
     def name(self) -> str: ...

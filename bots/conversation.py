@@ -1,0 +1,266 @@
+"""From an accepted event to its one visible reply, on any surface.
+
+docs/conversation.md tells what a crash at each point leads to.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+
+from bots import commands
+from bots.commands import Agent
+from bots.inbox import DATABASE_TROUBLE, Claim, Inbox, LeaseLost
+from bots.surface import Event, Kind, Message, Reply, ReplyImpossible, Surface
+from tandem.db.pool import Database
+from tandem.errors import TandemError
+from tandem.settings import Settings
+
+LANES: tuple[tuple[tuple[Kind, ...], int], ...] = ((("question", "why", "sources"), 8), (("reindex",), 16))
+"""Kinds, and how many of them one replica answers at once: a re-index mostly waits, and must not hold up questions."""
+POLL_S = 0.5  # how soon another replica's event is seen; an event accepted here is taken at once
+PRUNE_EVERY_S = 3600.0
+MOST_ATTEMPTS = 3
+LONGEST_DELAY_S = 60.0
+GIVE_UP_AFTER_S = 86400.0
+GOODBYE_S = 3.0
+STOPPED = "Stopped."
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is misread aloud
+
+log = logging.getLogger(__name__)
+
+
+class Conversation:
+    """Answers the events of one surface. Any number of replicas may run on one database."""
+
+    def __init__(self, surface: Surface, inbox: Inbox, agent: Agent, database: Database, settings: Settings) -> None:
+        self.surface = surface
+        self.inbox = inbox
+        self.agent = agent
+        self._database = database
+        self._settings = settings
+        self._news = [asyncio.Event() for _ in LANES]
+        self._composing: dict[str, asyncio.Task[tuple[Message, str | None]]] = {}
+        self._stopped: set[str] = set()
+
+    async def accept(self, event: Event) -> bool:
+        """Stores the event; True the first time, False if it was seen before. Both mean: acknowledge it.
+
+        Raises DatabaseUnavailable: then nothing is promised, and the platform should deliver it again.
+        """
+        new = await self.inbox.accept(event)
+        self._wake()
+        return new
+
+    def stop(self, event_id: str) -> None:
+        """The person no longer wants this answer: its reply says so, and it is done."""
+        self._stopped.add(event_id)
+        if composing := self._composing.get(event_id):
+            composing.cancel()
+
+    async def run(self) -> None:
+        """Claims and answers until it is cancelled; what is under way is then given back to the other replicas."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._prune())
+            for news, (kinds, slots) in zip(self._news, LANES, strict=True):
+                tasks.create_task(self._serve(kinds, slots, news))
+
+    async def _serve(self, kinds: Sequence[Kind], slots: int, news: asyncio.Event) -> None:
+        free = asyncio.Semaphore(slots)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await free.acquire()
+                claim = await self._next(kinds, news)
+                task = tasks.create_task(self._handle(claim))
+                task.add_done_callback(lambda _: self._ended(free))
+
+    def _ended(self, free: asyncio.Semaphore) -> None:
+        free.release()
+        self._wake()  # the next question of this conversation may be due now
+
+    def _wake(self) -> None:
+        for news in self._news:
+            news.set()
+
+    async def _next(self, kinds: Sequence[Kind], news: asyncio.Event) -> Claim:
+        failures = 0
+        while True:
+            news.clear()
+            try:
+                claim = await self.inbox.claim(self.surface.name, kinds)
+            except DATABASE_TROUBLE as error:
+                if not failures:
+                    log.warning("the inbox cannot be read (%s); trying again until it can", type(error).__name__)
+                failures += 1
+                await asyncio.sleep(min(POLL_S * failures, 5.0))
+                continue
+            if claim:
+                return claim
+            failures = 0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await news.wait()
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                await self.inbox.prune()
+            except DATABASE_TROUBLE as error:
+                log.warning("old events were not deleted (%s)", type(error).__name__)
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    async def _handle(self, claim: Claim) -> None:
+        """Ends the event, or gives it back. Raises nothing but CancelledError: one event must not end the others."""
+        event = claim.event
+        try:
+            async with self.inbox.hold(claim):
+                await self._reply(claim)
+        except LeaseLost:
+            log.warning("event %s: another replica took it over", event.id)
+        except asyncio.CancelledError:
+            await self._release(claim)
+            raise
+        except DATABASE_TROUBLE as error:
+            log.warning("event %s: the database went away (%s); it is tried again", event.id, type(error).__name__)
+            await self._release(claim, delay_s=1.0)
+        except Exception as error:  # noqa: BLE001  the platform failed in a way that has no name here; the event lives on
+            delay_s = min(2.0**claim.fence, LONGEST_DELAY_S)
+            log.error("event %s: no reply yet, next try in %.0f s\n%s", event.id, delay_s, _frames(error))  # noqa: TRY400
+            await self._release(claim, delay_s=delay_s)
+        finally:
+            self._stopped.discard(event.id)
+
+    async def _reply(self, claim: Claim) -> None:
+        event = claim.event
+        try:
+            reply = await self._take_up(claim)
+            message, fault = await self._compose_unless_stopped(claim, _Glimpses(reply, event.id))
+            await self.inbox.renew(claim)  # a replica that has lost the event must not write any more
+            fault = await self._finish(claim, reply, message) or fault
+            answer_id = message.feedback_for
+        except ReplyImpossible as gone:
+            log.warning("event %s cannot be replied to: %s", event.id, gone.message)
+            fault, answer_id = "no reply possible", None
+        await self.inbox.finish(claim, answer_id=answer_id, fault=fault)
+
+    async def _take_up(self, claim: Claim) -> Reply:
+        """The reply that people already see, or a new one; recorded either way."""
+        event = claim.event
+        if claim.age_s > GIVE_UP_AFTER_S:
+            raise ReplyImpossible("No reply could be sent for a day.")
+        if claim.reply is not None:
+            return self.surface.resume(event, claim.reply)
+        reply = await self.surface.find_reply(event) if claim.fence > 1 else None
+        if reply is None:
+            reply = await self.surface.open_reply(event)
+        await self.inbox.record_reply(claim, reply.reference)
+        return reply
+
+    async def _compose_unless_stopped(self, claim: Claim, live: "_Glimpses") -> tuple[Message, str | None]:
+        event_id = claim.event.id
+        composing = asyncio.create_task(self._compose(claim, live))
+        self._composing[event_id] = composing
+        if event_id in self._stopped:
+            composing.cancel()
+        try:
+            return await composing
+        except asyncio.CancelledError:
+            if event_id not in self._stopped or not composing.cancelled():
+                raise
+            return Message(STOPPED), None
+        finally:
+            del self._composing[event_id]
+
+    async def _compose(self, claim: Claim, live: "_Glimpses") -> tuple[Message, str | None]:
+        """The finished message, and what went wrong with it, if anything did: a number or the kind of error."""
+        event = claim.event
+        try:
+            return await self._carry_out(claim, live), None
+        except (ReplyImpossible, *DATABASE_TROUBLE):
+            raise
+        except TandemError as error:
+            return Message(f"{error.message} {error.remedy}"), type(error).__name__
+        except Exception as error:  # noqa: BLE001  whatever it was, the person gets a reply and a number to quote
+            return _apologise(event, error)
+
+    async def _carry_out(self, claim: Claim, live: "_Glimpses") -> Message:
+        event = claim.event
+        if claim.attempts > MOST_ATTEMPTS:
+            raise RuntimeError("Every process that began on this event died.")
+        if claim.fence > 1:
+            await live.show_progress("Taking this up again")  # what is visible may be half an answer
+        match event.kind:
+            case "question":
+                return await commands.answer_question(event, live, self.agent)
+            case "why":
+                return await commands.explain(event, self.agent)
+            case "sources":
+                return await commands.show_sources(event, self._database)
+            case "reindex":
+                return await commands.reindex(event, live, self._database, self._settings)
+
+    async def _finish(self, claim: Claim, reply: Reply, message: Message) -> str | None:
+        """Shows the message; if the platform refuses it a third time, an error instead, whose number is returned."""
+        try:
+            await reply.finish(message)
+        except ReplyImpossible:
+            raise
+        except Exception as error:
+            if claim.fence < MOST_ATTEMPTS:
+                raise
+            apology, number = _apologise(claim.event, error)
+            await reply.finish(apology)
+            return number
+        return None
+
+    async def _release(self, claim: Claim, *, delay_s: float = 0.0) -> None:
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self.inbox.release(claim, delay_s=delay_s)
+        except (LeaseLost, TimeoutError, *DATABASE_TROUBLE) as error:
+            log.warning("event %s: not given back (%s); its lease will run out", claim.event.id, type(error).__name__)
+
+
+class _Glimpses:
+    """What is seen of a reply before it is finished; that one counts, so a platform's trouble here ends nothing."""
+
+    def __init__(self, reply: Reply, event_id: str) -> None:
+        self._reply = reply
+        self._event_id = event_id
+        self._broken = False
+
+    async def show_progress(self, line: str) -> None:
+        await self._show(self._reply.show_progress, line)
+
+    async def append(self, text: str) -> None:
+        await self._show(self._reply.append, text)
+
+    async def _show(self, call: Callable[[str], Awaitable[None]], text: str) -> None:
+        if self._broken:
+            return
+        try:
+            await call(text)
+        except ReplyImpossible:
+            raise
+        except Exception as error:  # noqa: BLE001  see the class
+            self._broken = True
+            log.warning("event %s: not shown while it is written (%s)", self._event_id, type(error).__name__)
+
+
+def _apologise(event: Event, error: Exception) -> tuple[Message, str]:
+    number = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    log.error("fault %s, event %s\n%s", number, event.id, _frames(error))
+    return Message(
+        f"Something went wrong on my side (number {number})."
+        " Ask again; if it happens again, give that number to whoever runs me."
+    ), number
+
+
+def _frames(error: BaseException) -> str:
+    """Where it happened, with the kinds of the errors but not their messages: those may quote what people wrote."""
+    lines = traceback.format_tb(error.__traceback__)
+    cause = error.__cause__ or error.__context__
+    earlier = [_frames(cause), "which led to\n"] if cause else []
+    return "".join([*earlier, *lines, f"{type(error).__module__}.{type(error).__qualname__}\n"])
