@@ -1,7 +1,7 @@
-"""A Slack of its own on 127.0.0.1: Web API, Socket Mode and response URLs over real sockets, with people who write in it.
+"""A Slack of its own on 127.0.0.1, over real sockets: Web API, Socket Mode, response URLs, and people who write in it.
 
-It answers with Slack's limits and errors, echoes the bot's own messages as events, redelivers what is not acknowledged, and
-fails on demand. The real slack-bolt talks to it once SLACK_API_URL points to `api_url`.
+It answers with Slack's limits and errors, echoes the bot's own messages as events, redelivers what is not acknowledged,
+and fails on demand. The real slack-bolt talks to it once SLACK_API_URL points to `api_url`.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ class SlackDouble:
     def say(
         self, text: str, *, channel: str = "C1", user: str = "U1", thread: str | None = None, **extra: Any
     ) -> Message:
-        """A person writes; the app gets the message event, and app_mention beside it when it is mentioned in a channel."""
+        """A person writes; the app gets the message event, and beside it app_mention when mentioned in a channel."""
         place = self.workspace.channels[channel]
         content = {"user": user, "text": text, "team": TEAM, "client_msg_id": str(uuid.uuid4())} | extra
         message = self.workspace.add_message(place, content | ({"thread_ts": thread} if thread else {}))
@@ -207,7 +207,7 @@ class SlackDouble:
         return [m for m in messages if m["user"] == BOT_USER and m.get("thread_ts") in (None, m["ts"])]
 
     async def wait(self, holds: Callable[[], Any], *, within_s: float = 20.0) -> Any:
-        """The first true value of `holds`; raises AssertionError with all that is visible when there is none in time."""
+        """The first true value of `holds`; AssertionError with all that is visible when there is none in time."""
         deadline = time.monotonic() + within_s
         while not (value := holds()):
             if time.monotonic() > deadline:
@@ -252,23 +252,26 @@ class SlackDouble:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
         self.calls.append((method, arguments))
         try:
-            if error:
-                raise SlackFault(error)
-            if not token:
-                raise SlackFault("not_authed")
-            if token not in (self.bot_token, self.app_token):
-                raise SlackFault("invalid_auth")
-            if method in self._unavailable:
-                raise SlackFault("unknown_method")
-            if (method == "apps.connections.open") != (token == self.app_token):
-                raise SlackFault("not_allowed_token_type")
-            if method == "apps.connections.open":
-                link = self.url.replace("http", "ws", 1)
-                return {"ok": True, "url": f"{link}/link?ticket={self.deliverer.issue_ticket()}&app_id={APP_ID}"}
-            return self.api.call(method, arguments)
+            return self._call(token, method, arguments, error)
         except SlackFault as fault:
             answer = {"ok": False, "error": fault.code} | fault.fields
             return answer | ({"response_metadata": {"messages": fault.notes}} if fault.notes else {})
+
+    def _call(self, token: str, method: str, arguments: dict[str, Any], error: str | None) -> dict[str, Any]:
+        if error:
+            raise SlackFault(error)
+        if not token:
+            raise SlackFault("not_authed")
+        if token not in (self.bot_token, self.app_token):
+            raise SlackFault("invalid_auth")
+        if method in self._unavailable:
+            raise SlackFault("unknown_method")
+        if (method == "apps.connections.open") != (token == self.app_token):
+            raise SlackFault("not_allowed_token_type")
+        if method == "apps.connections.open":
+            link = self.url.replace("http", "ws", 1)
+            return {"ok": True, "url": f"{link}/link?ticket={self.deliverer.issue_ticket()}&app_id={APP_ID}"}
+        return self.api.call(method, arguments)
 
     def _is_too_fast(self, method: str, arguments: dict[str, Any]) -> bool:
         if not self.limits_messages or method not in ("chat.postMessage", "chat.startStream"):

@@ -1,7 +1,8 @@
 """Slack's limits on what a message may hold, with the error codes that the Web API gives for each.
 
-Figures: docs.slack.dev on Block Kit, chat.* and message metadata. Two are not documented but measured by others: all texts of
-a message's blocks together may have about 13,200 characters (slackapi/bolt-js #2509), and chat.update takes 4,000 bytes of text.
+Figures: docs.slack.dev on Block Kit, chat.* and message metadata. Two are not documented but measured by others: all
+texts of a message's blocks together may have about 13,200 characters (slackapi/bolt-js #2509), and chat.update takes
+4,000 bytes of text (gitlab-org/gitlab !258898).
 """
 
 import json
@@ -33,7 +34,7 @@ class SlackFault(Exception):  # noqa: N818 - it is Slack's answer, not a fault o
 
 
 def check_content(content: dict[str, Any], *, text_bytes: int | None = None) -> None:
-    """Raises the fault that Slack answers a message of this content with; `text_bytes` is chat.update's tighter limit."""
+    """Raises the fault that Slack answers such a message with; `text_bytes` is chat.update's tighter limit."""
     text, blocks, markdown = content.get("text"), content.get("blocks"), content.get("markdown_text")
     if markdown is not None and (text is not None or blocks is not None):
         raise SlackFault("markdown_text_conflict")

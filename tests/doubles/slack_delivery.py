@@ -1,7 +1,7 @@
 """How the Slack double reaches the app: Socket Mode envelopes over a websocket, or signed HTTP requests.
 
-What is not acknowledged in time is delivered again, three times at most, as the Events API does; slash commands and clicks are
-delivered once. Source: docs.slack.dev on Socket Mode, the Events API, and verifying requests.
+What is not acknowledged in time is delivered again, three times at most, as the Events API does; slash commands and
+clicks are delivered once. Source: docs.slack.dev on Socket Mode, the Events API, and verifying requests.
 """
 
 import asyncio

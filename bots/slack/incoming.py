@@ -1,0 +1,67 @@
+"""From what Slack delivers to an Event, the same one on every delivery."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bots.slack.client import Identity
+from bots.slack.escaping import read_text
+from bots.surface import Event, Kind
+from index.audience import Viewer
+from tandem.settings import Settings
+
+CLOCK_SLACK_S = 300.0
+"""How far this machine's clock may be from Slack's when a command's reply is looked for."""
+
+Payload = Mapping[str, Any]
+
+
+class Incoming:
+    """Knows whose bot it is and which audiences a channel has."""
+
+    def __init__(self, identity: Identity, settings: Settings) -> None:
+        self.identity = identity
+        self._audiences = settings.audiences
+
+    def thread_of(self, channel: str, thread: str) -> str:
+        """The key of a thread's memory."""
+        return f"slack:{self.identity.team}:{channel}:{thread}"
+
+    def read_message(self, message: Payload, conversation: str) -> Event:
+        """A person's message as a question; a mention's two events give the same one."""
+        channel, ts = message["channel"], message["ts"]
+        thread = message.get("thread_ts") or ts
+        return Event(
+            id=f"slack:{channel}:{ts}",
+            surface="slack",
+            kind="question",
+            conversation=conversation,
+            viewer=self._viewer(channel),
+            user=f"slack:{message['user']}",
+            text=read_text(message.get("text") or "", self.identity.user),
+            address={"channel": channel, "thread": thread, "since": ts, "user": message["user"]},
+        )
+
+    def read_command(self, kind: Kind, body: Payload, conversation: str | None = None) -> Event:
+        """A slash command. Its reply begins a thread of its own, and so, unless told otherwise, a conversation."""
+        channel, trigger, text = body["channel_id"], body["trigger_id"], body.get("text", "").strip()
+        address = {
+            "channel": channel,
+            "since": f"{time.time() - CLOCK_SLACK_S:.6f}",
+            "user": body["user_id"],
+            "response_url": body["response_url"],
+        }
+        return Event(
+            id=f"slack:{trigger}",
+            surface="slack",
+            kind=kind,
+            conversation=conversation or self.thread_of(channel, trigger),
+            viewer=self._viewer(channel),
+            user=f"slack:{body['user_id']}",
+            text=read_text(text, self.identity.user),
+            address=address | ({"asked": text} if kind == "question" and text else {}),
+        )
+
+    def _viewer(self, channel: str) -> Viewer:
+        own = f"slack:{channel}"
+        return Viewer(f"slack:{self.identity.team}", frozenset({own, *self._audiences.get(own, ())}))
