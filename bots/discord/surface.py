@@ -1,0 +1,103 @@
+"""Discord as the conversation layer sees it: where the reply to an event is, or has to go."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from weakref import WeakSet
+
+import discord
+
+from bots.discord.messages import Channel, Response
+from bots.discord.naming import SURFACE
+from bots.discord.reply import DiscordReply, LiveText, show_line
+from bots.surface import Event
+
+FIRST_LINE = "Thinking"
+ACKNOWLEDGED_WITHIN = timedelta(seconds=5)  # Discord gives up after three
+LOOK_EVERY_S = 0.2
+QUOTED = 150
+
+
+class DiscordSurface:
+    """An address holds `channel`, `guild` (empty in direct messages) and the `token` of the response to a command."""
+
+    name = SURFACE
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+        self._live: WeakSet[LiveText] = WeakSet()
+
+    def close(self) -> None:
+        """Ends what is still being shown of replies that nobody writes any more."""
+        for live in self._live:
+            live.cancel()
+
+    async def find_reply(self, event: Event) -> DiscordReply | None:
+        channel = self._channel(event)
+        if response := self._response(event):
+            message = await response.read()
+            if message is not None and not message.flags.loading:
+                return self._reply(event, message.id, response)
+            header = _header(event)
+            found = await channel.find(_snowflake(event), lambda m: m.content.startswith(header))
+        else:
+            asked = _snowflake(event)
+            found = await channel.find(asked, lambda m: m.reference is not None and m.reference.message_id == asked)
+        return self._reply(event, found[0], None) if found else None
+
+    async def open_reply(self, event: Event) -> DiscordReply:
+        response = self._response(event)
+        if response and (message_id := await self._take_up(event, response)):
+            return self._reply(event, message_id, response, parts=[])
+        asked = _snowflake(event)
+        header = _header(event) if response else ""
+        message_id = await self._channel(event).send(
+            header + show_line(FIRST_LINE), nonce=str(asked), reply_to=None if response else asked
+        )
+        return self._reply(event, message_id, None, parts=[])
+
+    def resume(self, event: Event, reference: Mapping[str, str]) -> DiscordReply:
+        response = self._response(event) if reference["responded"] else None
+        return self._reply(event, int(reference["message"]), response)
+
+    async def _take_up(self, event: Event, response: Response) -> int | None:
+        """Replaces Discord's own "thinking" line; None if the command was not acknowledged in time or is too old.
+
+        Whichever process received the command acknowledges it, perhaps a moment after this one has claimed it.
+        """
+        wait_until = discord.utils.snowflake_time(_snowflake(event)) + ACKNOWLEDGED_WITHIN
+        while True:
+            message_id = await response.edit(show_line(FIRST_LINE))
+            if message_id or discord.utils.utcnow() > wait_until:
+                return message_id
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _reply(
+        self, event: Event, message_id: int, response: Response | None, parts: list[int] | None = None
+    ) -> DiscordReply:
+        header = _header(event) if "token" in event.address and response is None else ""
+        channel = self._channel(event)
+        reply = DiscordReply(
+            channel, message_id, nonce=str(_snowflake(event)), response=response, header=header, parts=parts
+        )
+        self._live.add(reply.live)
+        return reply
+
+    def _channel(self, event: Event) -> Channel:
+        guild = event.address["guild"]
+        return Channel(self._client, int(event.address["channel"]), int(guild) if guild else None)
+
+    def _response(self, event: Event) -> Response | None:
+        token = event.address.get("token")
+        return Response(self._client, _snowflake(event), token) if token else None
+
+
+def _snowflake(event: Event) -> int:
+    return int(event.id.rpartition(":")[2])
+
+
+def _header(event: Event) -> str:
+    """What a reply begins with that stands alone in the channel, because the command's own place for it is gone."""
+    command = "ask" if event.kind == "question" else event.kind
+    said = " ".join(f"/{command} {event.text}".replace("`", "").split())
+    return f"> `{said[:QUOTED]}`\n"
