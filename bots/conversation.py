@@ -27,6 +27,7 @@ LONGEST_DELAY_S = 60.0
 GIVE_UP_AFTER_S = 86400.0
 GOODBYE_S = 3.0
 STOPPED = "Stopped."
+STOPPED_LOOK = "I stopped showing it here; the re-index goes on. `/sources` says how it stands."
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is misread aloud
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Conversation:
         self._news = [asyncio.Event() for _ in LANES]
         self._composing: dict[str, asyncio.Task[tuple[Message, str | None]]] = {}
         self._stopped: set[str] = set()
+        self._watched: dict[str, asyncio.Event] = {}
 
     async def accept(self, event: Event) -> bool:
         """Stores the event; True the first time, False if it was seen before. Both mean: acknowledge it.
@@ -53,6 +55,10 @@ class Conversation:
         new = await self.inbox.accept(event)
         self._wake()
         return new
+
+    def watch(self, event_id: str) -> asyncio.Event:
+        """Is set once this event is done; ask before the event is accepted."""
+        return self._watched.setdefault(event_id, asyncio.Event())
 
     def stop(self, event_id: str) -> None:
         """The person no longer wants this answer: its reply says so, and it is done."""
@@ -144,6 +150,8 @@ class Conversation:
             log.warning("event %s cannot be replied to: %s", event.id, gone.message)
             fault, answer_id = "no reply possible", None
         await self.inbox.finish(claim, answer_id=answer_id, fault=fault)
+        if watcher := self._watched.pop(event.id, None):
+            watcher.set()
 
     async def _take_up(self, claim: Claim) -> Reply:
         """The reply that people already see, or a new one; recorded either way."""
@@ -169,7 +177,7 @@ class Conversation:
         except asyncio.CancelledError:
             if event_id not in self._stopped or not composing.cancelled():
                 raise
-            return Message(STOPPED), None
+            return Message(STOPPED_LOOK if claim.event.kind == "reindex" else STOPPED), None
         finally:
             del self._composing[event_id]
 

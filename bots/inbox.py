@@ -131,9 +131,10 @@ class Inbox:
         """Gives the event back for another try, not before `delay_s`. Raises LeaseLost."""
         await self._write("release", claim, delay_s=delay_s)
 
-    async def free(self, surface: str) -> None:
-        """Ends every lease of a surface whose one process has died."""
-        await self._database.execute(_SQL["free"], {"surface": surface})
+    async def adopt(self, surface: str, *, heir: str) -> list[str]:
+        """Moves what a surface left open whose one process has died to another surface, and returns the events' ids."""
+        rows = await self._database.fetch_all(_SQL["adopt"], {"surface": surface, "heir": heir})
+        return [row["id"] for row in rows]
 
     async def prune(self) -> int:
         """Deletes what was done a month ago and says how many events that were."""

@@ -61,11 +61,12 @@ UPDATE inbox
 SET state = 'accepted', attempts = attempts - 1, lease_until = now() + make_interval(secs => %(delay_s)s)
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'answering'
 
--- name: free
--- why: the only process that could hold these is known to be dead, so nobody need wait for its leases
+-- name: adopt
+-- why: the only process that could answer these is known to be dead, so another takes them at once
 UPDATE inbox
-SET lease_until = NULL
+SET surface = %(heir)s, lease_until = NULL
 WHERE surface = %(surface)s AND state <> 'done'
+RETURNING id
 
 -- name: prune
 -- why: no platform redelivers after a month, and what people wrote is not kept for longer than it is needed

@@ -12,6 +12,7 @@ from index.sources import SourceStatus
 SMALLEST_LIMIT = 80
 SHOWN_FAILURES = 5
 QUOTE_LENGTH = 160
+BAR_LENGTH = 20
 
 _ROUTES: dict[Route, tuple[str, str]] = {
     "direct": ("model", "**From the model.** Its own knowledge answered; no document was quoted."),
@@ -135,7 +136,9 @@ def describe_look(progress: LookProgress) -> str:
         case "listing":
             return f"{name}: listing what is there"
         case "running":
-            return f"{name}: {progress.done:,} of {_count(progress.total, 'document')}"
+            filled = BAR_LENGTH * progress.done // max(progress.total, 1)
+            bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
+            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}"
         case "failed":
             return f"{name}: failed. {progress.error or 'The worker gave no reason.'}"
         case "done":

@@ -1,0 +1,123 @@
+"""The terminal: the suite that all surfaces pass, plainly and on a screen, and what only a terminal has."""
+
+import asyncio
+import io
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+from rich.console import Console
+
+from bots.commands import Agent
+from bots.conversation import Conversation
+from bots.inbox import Inbox
+from bots.screen import Screen
+from bots.seat import Seat, take_seat
+from bots.surface import Event, Kind, Message
+from bots.terminal import Terminal, converse
+from index.audience import Viewer
+from tandem.db.pool import Database
+from tandem.settings import Settings
+from tests.bots.conformance import Asked, Conformance
+
+VIEWER = Viewer("local")
+STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class WatchedTerminal(Terminal):
+    """Keeps what the screen shows for each event."""
+
+    def __init__(self, screen: Screen, seat: Seat, shown: dict[str, list[str]]) -> None:
+        super().__init__(screen, seat)
+        self._watched = shown
+
+    def show(self, event: Event, message: Message) -> None:
+        output = self.screen.console.file
+        assert isinstance(output, io.StringIO)
+        self.screen.clear()  # of the draft
+        before = len(output.getvalue())
+        super().show(event, message)
+        if printed := STYLES.sub("", output.getvalue()[before:]).strip():
+            self._watched[event.id].append(printed)
+
+
+class TerminalHarness:
+    """The screens of one person, of which each replica has its own."""
+
+    limit = None
+    longest_input = 30_000
+
+    def __init__(self, database: Database, settings: Settings, *, rich: bool) -> None:
+        self._database = database
+        self._settings = settings
+        self._rich = rich
+        self._shown: dict[str, list[str]] = defaultdict(list)
+        self._running: list[tuple[Conversation, asyncio.Task[None], ExitStack]] = []
+
+    async def start(self, agent: Agent, inbox: Inbox) -> None:
+        stack = ExitStack()
+        seat = stack.enter_context(take_seat(self._settings.run_dir))
+        console = Console(file=io.StringIO(), force_terminal=self._rich, width=400, color_system=None)
+        terminal = WatchedTerminal(Screen(console), seat, self._shown)
+        conversation = Conversation(terminal, inbox, agent, self._database, self._settings)
+
+        async def endless() -> AsyncIterator[str]:
+            await asyncio.Event().wait()
+            yield ""
+
+        chat = asyncio.create_task(converse(conversation, terminal, VIEWER, seat, endless()))
+        self._running.append((conversation, chat, stack))
+
+    async def stop(self) -> None:
+        for _, chat, _ in self._running:
+            chat.cancel()
+        await asyncio.gather(*(chat for _, chat, _ in self._running), return_exceptions=True)
+        for *_, stack in self._running:
+            stack.close()
+        self._running.clear()
+
+    async def ask(self, text: str, *, thread: Asked | None = None) -> Asked:
+        return await self._send("question", text, thread)
+
+    async def command(self, kind: Kind, text: str = "", *, thread: Asked | None = None) -> Asked:
+        return await self._send(kind, text, thread)
+
+    async def _send(self, kind: Kind, text: str, thread: Asked | None) -> Asked:
+        name = self._running[0][0].surface.name
+        place = thread.delivery.conversation if thread and isinstance(thread.delivery, Event) else uuid.uuid4().hex
+        event = Event(f"{name}:{uuid.uuid4().hex}", name, kind, place, VIEWER, "me", text)
+        await self._running[0][0].accept(event)
+        return Asked(event.id, event)
+
+    async def redeliver(self, asked: Asked) -> None:
+        assert isinstance(asked.delivery, Event)
+        for conversation, *_ in self._running:
+            assert not await conversation.accept(asked.delivery)
+
+    async def visible(self, asked: Asked) -> list[str]:
+        drafts = [self._draft()] if not self._shown[asked.id] else []
+        return [*drafts, *self._shown[asked.id]]
+
+    def _draft(self) -> str:
+        output = self._running[0][0].surface.screen.console.file  # type: ignore[attr-defined]
+        return STYLES.sub("", output.getvalue())
+
+    def lose_next_response(self) -> None:
+        """A screen sends no response that could be lost."""
+
+    def pings(self) -> list[str]:
+        """A terminal notifies nobody, unless it is made to ring or to show a title."""
+        outputs = [c.surface.screen.console.file.getvalue() for c, *_ in self._running]  # type: ignore[attr-defined]
+        return [output for output in outputs if "\a" in output or "\x1b]" in output]
+
+
+@pytest.mark.parametrize("rich", [False, True], ids=["plain", "screen"])
+class TestTerminal(Conformance):
+    @pytest.fixture
+    async def harness(self, database: Database, settings: Settings, rich: bool) -> AsyncIterator[TerminalHarness]:
+        harness = TerminalHarness(database, settings, rich=rich)
+        yield harness
+        await harness.stop()
