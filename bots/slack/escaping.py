@@ -36,7 +36,7 @@ def link(uri: str, title: str) -> str:
 
 
 def read_text(text: str, bot_user: str) -> str:
-    """What a person wrote, as they see it: without our own mention, with names and addresses for Slack's markup."""
+    """What a person wrote, as they see it: without our own mention, with names and labels for Slack's markup."""
     own = f"@{bot_user}"
 
     def plain(match: re.Match[str]) -> str:
@@ -47,7 +47,7 @@ def read_text(text: str, bot_user: str) -> str:
             return f"{target[0]}{label or target[1:]}"
         if target.startswith("!"):
             return label or f"@{target[1:].split('^')[0]}"
-        return label if label and label != target.removeprefix("mailto:") and "://" not in target else target
+        return label or target
 
     shown = _MARKUP.sub(plain, text)
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()

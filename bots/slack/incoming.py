@@ -44,7 +44,8 @@ class Incoming:
 
     def read_command(self, kind: Kind, body: Payload, conversation: str | None = None) -> Event:
         """A slash command. Its reply begins a thread of its own, and so, unless told otherwise, a conversation."""
-        channel, trigger, text = body["channel_id"], body["trigger_id"], body.get("text", "").strip()
+        channel, trigger = body["channel_id"], body["trigger_id"]
+        text = read_text(body.get("text") or "", self.identity.user)
         address = {
             "channel": channel,
             "since": f"{time.time() - CLOCK_SLACK_S:.6f}",
@@ -58,7 +59,7 @@ class Incoming:
             conversation=conversation or self.thread_of(channel, trigger),
             viewer=self._viewer(channel),
             user=f"slack:{body['user_id']}",
-            text=read_text(text, self.identity.user),
+            text=text,
             address=address | ({"asked": text} if kind == "question" and text else {}),
         )
 

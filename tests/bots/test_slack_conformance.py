@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
-from pydantic import SecretStr
 
 from bots.commands import Agent
 from bots.inbox import Inbox
@@ -27,7 +26,7 @@ class SlackHarness:
 
     def __init__(self, slack: SlackDouble, settings: Settings, database: Database) -> None:
         self._slack = slack
-        self._settings = connect(settings, slack)
+        self._settings = slack.connect(settings)
         self._database = database
         self._running = AsyncExitStack()
 
@@ -65,17 +64,6 @@ class SlackHarness:
 
     def pings(self) -> list[str]:
         return self._slack.workspace.pings
-
-
-def connect(settings: Settings, slack: SlackDouble) -> Settings:
-    return settings.model_copy(
-        update={
-            "slack_api_url": slack.api_url,
-            "slack_bot_token": SecretStr(slack.bot_token),
-            "slack_app_token": SecretStr(slack.app_token),
-            "slack_signing_secret": SecretStr(slack.signing_secret),
-        }
-    )
 
 
 def replies_to(slack: SlackDouble, event_id: str) -> list[Message]:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from pydantic import SecretStr
 
+from tandem.settings import Settings
 from tests.doubles.slack_api import WebApi
 from tests.doubles.slack_blocks import SlackFault, check_content
 from tests.doubles.slack_delivery import Deliverer, Delivery
@@ -97,6 +99,17 @@ class SlackDouble:
     @property
     def api_url(self) -> str:
         return f"{self.url}/api/"
+
+    def connect(self, settings: Settings) -> Settings:
+        """The settings of a bot that has this Slack's tokens."""
+        return settings.model_copy(
+            update={
+                "slack_api_url": self.api_url,
+                "slack_bot_token": SecretStr(self.bot_token),
+                "slack_app_token": SecretStr(self.app_token),
+                "slack_signing_secret": SecretStr(self.signing_secret),
+            }
+        )
 
     # What goes wrong
 

@@ -49,6 +49,8 @@ class Deliverer:
         self.ack_within_s = ACK_WITHIN_S
         self.deaf = 0
         """As many of the next acknowledgements are lost on the way, after the app has sent them."""
+        self.refuses = 0
+        """As many of the next connections are refused, and their tickets are spent all the same."""
         self.sent: list[Delivery] = []
         self.sockets: list[web.WebSocketResponse] = []
         self._tickets: set[str] = set()
@@ -166,6 +168,9 @@ class Deliverer:
         if ticket not in self._tickets:
             return web.Response(status=408)
         self._tickets.remove(ticket)
+        if self.refuses:
+            self.refuses -= 1
+            return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json(
