@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from importlib import resources
 
@@ -41,7 +42,8 @@ def migrate(conninfo: str) -> list[str]:
     known = list_migrations()
     applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        while not _try_lock(connection):
+            time.sleep(0.1)
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " number int PRIMARY KEY, name text NOT NULL, digest text NOT NULL, applied_at timestamptz DEFAULT now())"
@@ -63,3 +65,9 @@ def migrate(conninfo: str) -> list[str]:
             applied.append(migration.name)
         migrate_checkpoints(conninfo)
     return applied
+
+
+def _try_lock(connection: psycopg.Connection) -> bool:
+    """Tried again and again, since a statement that waits holds a snapshot, which CREATE INDEX CONCURRENTLY waits for."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
+    return bool(row and row[0])

@@ -15,7 +15,8 @@ from tandem.db.server import ensure_server
 from tandem.errors import DatabaseUnavailable
 from tandem.settings import Settings
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+EMBEDDED_TIMEOUT_S = 2.0  # a server on the same machine answers in less, or has to be started
 Connection = psycopg.AsyncConnection[DictRow]
 Parameters = Mapping[str, Any]
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Database:
             kwargs={"row_factory": dict_row, "autocommit": True},
             configure=_configure,
             check=AsyncConnectionPool.check_connection,
-            timeout=CONNECT_TIMEOUT_S,
+            timeout=CONNECT_TIMEOUT_S if settings.database_url else EMBEDDED_TIMEOUT_S,
         )
         await pool.open()
         try:
@@ -58,7 +59,9 @@ class Database:
         """A connection in autocommit mode. Raises DatabaseUnavailable when none can be had."""
         try:
             connection = await self.pool.getconn()
-        except (PoolTimeout, psycopg.OperationalError):
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            if self._settings.database_url:
+                raise DatabaseUnavailable from error
             connection = await self._revive()
         try:
             yield connection
@@ -87,7 +90,7 @@ class Database:
     async def _revive(self) -> Connection:
         try:
             await asyncio.to_thread(ensure_server, self._settings)
-            return await self.pool.getconn()
+            return await self.pool.getconn(CONNECT_TIMEOUT_S)
         except (PoolTimeout, psycopg.OperationalError) as error:
             raise DatabaseUnavailable from error
 

@@ -1,11 +1,14 @@
 """The embedded Postgres: found or started in the home folder, shared by every process of that home."""
 
-import logging
+import fcntl
 import subprocess
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from tandem.errors import DatabaseUnavailable
@@ -17,7 +20,6 @@ with warnings.catch_warnings():  # it looks for a runtime folder at import and w
 
 DATABASE = "tandem"
 START_ATTEMPTS = 20  # a server killed hard leaves shared memory behind until its last backend has gone
-log = logging.getLogger(__name__)
 
 
 def ensure_server(settings: Settings) -> str:
@@ -52,10 +54,36 @@ def stop_server_if_idle(settings: Settings, conninfo: str) -> bool:
         return False
     if row is None or row[0] > 0:
         return False
-    server = _handle(settings.home / "postgres")
-    server.ensure_postgres_running()
-    server.stop()
+    folder = settings.home / "postgres"
+    with _lock(folder):
+        server = _handle(folder)
+        server.ensure_postgres_running()
+        server.stop()
     return True
+
+
+def _clear_dead_server(folder: Path) -> None:
+    """Removes the pid file of a postmaster that was killed, once its last backend has gone. Raises OSError before.
+
+    The package, and Postgres itself, take a killed process that nobody has reaped yet for a running one, and so does
+    any other process that got the number since.
+    """
+    pidfile = folder / "postmaster.pid"
+    if not pidfile.exists():
+        return
+    servers = [process for process in psutil.process_iter(["pid", "name", "status"]) if _works_in(process, folder)]
+    if any(process.pid == int(pidfile.read_text().split()[0]) for process in servers):
+        return
+    if servers:
+        raise OSError("backends of a killed server are still ending")
+    pidfile.unlink()
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.info["status"] != psutil.STATUS_ZOMBIE and "postgres" in process.name() and process.cwd() == str(folder)
+    except psutil.Error:
+        return False
 
 
 def _handle(folder: Path) -> PostgresServer:
@@ -63,12 +91,21 @@ def _handle(folder: Path) -> PostgresServer:
     return PostgresServer(folder.resolve(), cleanup_mode=None)
 
 
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """One starter or stopper at a time, among threads as among processes. Given back when its holder dies."""
+    with folder.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _start(folder: Path) -> PostgresServer:
     for attempt in range(START_ATTEMPTS):
         server = _handle(folder)
         try:
-            with server._lock:  # the package's own start() also counts handles, which a killed process never gives back
+            with _lock(folder):  # the package's own start() counts handles, which a killed process never gives back
                 server.ensure_pgdata_inited()
+                _clear_dead_server(folder.resolve())
                 server.ensure_postgres_running()
         except (subprocess.SubprocessError, AssertionError, OSError) as error:
             if attempt == START_ATTEMPTS - 1:

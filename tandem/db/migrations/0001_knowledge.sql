@@ -73,11 +73,12 @@ CREATE INDEX chunks_by_hash ON chunks (version_id, hash);
 CREATE TABLE term_frequencies (
     version_id int NOT NULL REFERENCES index_versions,
     term int NOT NULL,
-    chunks bigint NOT NULL CHECK (chunks >= 0),
+    chunks bigint NOT NULL,
     PRIMARY KEY (version_id, term)
 );
 
 -- The ledger. A look lists a source; each document that changed or vanished becomes a job.
+-- `again`: asked for after its listing had begun, so it lists once more before it is done.
 CREATE TABLE looks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source_id int NOT NULL REFERENCES sources ON DELETE CASCADE,
@@ -86,7 +87,9 @@ CREATE TABLE looks (
     requested_by text NOT NULL,
     retry_failed boolean NOT NULL,
     accept_removals boolean NOT NULL,
+    again boolean NOT NULL DEFAULT false,
     unchanged int NOT NULL DEFAULT 0,
+    unchanged_chunks int NOT NULL DEFAULT 0,
     error text,
     requested_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz
@@ -102,6 +105,7 @@ CREATE TABLE jobs (
     kind text NOT NULL CHECK (kind IN ('list', 'index', 'remove')),
     document_id bigint REFERENCES documents ON DELETE SET NULL,
     path text NOT NULL DEFAULT '',
+    stamp text,
     fault text,
     state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'done', 'failed')),
     due_at timestamptz NOT NULL DEFAULT now(),

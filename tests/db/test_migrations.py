@@ -1,0 +1,66 @@
+"""Migrations are applied once, in order, keep what a filled database holds, and refuse a database they do not fit."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from tandem.db.migrations import list_migrations, migrate
+from tandem.errors import MigrationError
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> str:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return database_url
+
+
+def test_numbers_are_unique_and_without_gaps() -> None:
+    assert [migration.number for migration in list_migrations()] == list(range(1, len(list_migrations()) + 1))
+
+
+def test_an_empty_database_gets_every_migration_once(empty_url: str) -> None:
+    assert migrate(empty_url) == [migration.name for migration in list_migrations()]
+    assert migrate(empty_url) == []
+
+
+def test_two_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        applied = list(pool.map(migrate, [empty_url, empty_url]))
+    assert sorted(map(len, applied)) == [0, len(list_migrations())]
+
+
+def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applies them one at a time, and fills the tables as soon as they are there."""
+    known = list_migrations()
+    rows = {
+        "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
+        " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me')",
+        "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
+        " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
+    }
+    for count in range(1, len(known) + 1):
+        monkeypatch.setattr("tandem.db.migrations.list_migrations", lambda count=count: known[:count])
+        assert migrate(empty_url) == [known[count - 1].name]
+        if sql := rows.get(known[count - 1].name[:4]):
+            with psycopg.connect(empty_url, autocommit=True) as connection:
+                connection.execute(sql.encode())
+    with psycopg.connect(empty_url) as connection:
+        assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
+        assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
+
+
+def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO schema_migrations (number, name, digest) VALUES (9999, 'later', '')")
+    with pytest.raises(MigrationError, match="9999"):
+        migrate(database_url)
+
+
+def test_a_migration_that_was_changed_after_it_had_been_applied_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE schema_migrations SET digest = 'other' WHERE number = 1")
+    with pytest.raises(MigrationError, match="0001"):
+        migrate(database_url)
