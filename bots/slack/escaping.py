@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 _ENTITY = re.compile(r"&(?=#?\w+;)")
-_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_MARKUP = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _URL = re.compile(r"https?://[^\s<>|]+", re.IGNORECASE)
 
 
