@@ -1,0 +1,48 @@
+"""What a source tells about its documents: what it lists, and what one of them holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tandem.errors import TandemError
+
+
+class DocumentError(TandemError):
+    """The document cannot be read."""
+
+    remedy = "Correct the file, then re-index its source."
+
+
+@dataclass(frozen=True)
+class ListedDocument:
+    """One line of a source's listing.
+
+    `path` is unique in the source. `stamp` changes whenever the document may have; None says that it cannot be told.
+    `fault` is a reason why the document can never be read as it stands.
+    """
+
+    path: str
+    uri: str
+    stamp: str | None
+    changed_at: datetime | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class RawDocument:
+    """A document's bytes, with the stamp that belongs to exactly them."""
+
+    data: bytes
+    stamp: str | None
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ExtractedDocument:
+    """A document as text: Markdown, without front matter. `expires_at` and `review_by` are aware times."""
+
+    title: str
+    text: str
+    owner: str | None = None
+    licence: str | None = None
+    expires_at: datetime | None = None
+    review_by: datetime | None = None

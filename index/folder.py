@@ -1,0 +1,133 @@
+"""The folder source: which files there are, and what one of them holds."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index.documents import DocumentError, ListedDocument, RawDocument
+from tandem.errors import SourceError
+
+KIND = "folder"
+SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".pdf", ".docx"})
+MAX_BYTES = 32 * 1024 * 1024
+SETTLED_S = 2.0
+"""A file written less than this before it was read may change again without its times changing."""
+
+
+def resolve_folder(location: Path) -> Path:
+    """Returns the folder's own absolute path. Raises SourceError when there is no such folder or it cannot be read."""
+    try:
+        folder = location.expanduser().resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise SourceError(f"There is no folder {location}.", remedy="Check the path.") from error
+    if not folder.is_dir():
+        raise SourceError(f"{location} is not a folder.", remedy="Name the folder that the file is in.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise SourceError(f"{location} may not be read.", remedy="Give this user the right to read it.")
+    return folder
+
+
+def list_folder(location: str) -> list[ListedDocument]:
+    """Lists the documents under a folder, in no order.
+
+    Hidden files and folders are passed over, and so are links to folders and links that lead out of the folder.
+    Raises SourceError when the folder is gone or may not be read.
+    """
+    root = resolve_folder(Path(location))
+    return list(_walk(root))
+
+
+def read_document(location: str, path: str) -> RawDocument:
+    """Reads one listed document. Raises DocumentError when it vanished, is too large or may not be read."""
+    root = Path(location)
+    target = root / path
+    try:
+        if not target.resolve(strict=True).is_relative_to(root.resolve(strict=True)):
+            raise DocumentError("It is a link that leads out of the folder.")
+        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise DocumentError("It is not a regular file.")
+            if before.st_size > MAX_BYTES:
+                raise DocumentError(_too_large(before.st_size))
+            data = file.read(MAX_BYTES + 1)
+            after = os.fstat(file.fileno())
+    except FileNotFoundError as error:
+        raise DocumentError("The file vanished before it was read.") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DocumentError(f"The file may not be read ({getattr(error, 'strerror', None) or error}).") from error
+    if len(data) > MAX_BYTES:
+        raise DocumentError(_too_large(len(data)))
+    settled = _stamp(before) == _stamp(after) and _is_settled(after)
+    return RawDocument(data, _stamp(after) if settled else None, _changed_at(after))
+
+
+def _walk(root: Path) -> Iterator[ListedDocument]:
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            if folder == root:
+                raise SourceError(f"There is no folder {root}.", remedy="Check the path.") from None
+            continue  # removed while it was listed
+        except OSError as error:
+            # Named with its slash: what is under it has not vanished, it only cannot be seen.
+            path, uri = _name(root, folder)
+            yield ListedDocument(f"{path}/", uri, None, None, f"The folder may not be read ({error.strerror}).")
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            elif Path(entry.name).suffix.lower() in SUFFIXES and (listed := _describe(root, Path(entry.path))):
+                yield listed
+
+
+def _describe(root: Path, file: Path) -> ListedDocument | None:
+    path, uri = _name(root, file)
+    try:
+        if file.is_symlink() and not file.resolve(strict=True).is_relative_to(root):
+            return None
+        found = file.stat()
+    except (OSError, RuntimeError):
+        return None  # a dangling link, a link to itself, or removed while it was listed
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    fault = None
+    if path.encode(errors="surrogateescape") != os.fsencode(file.relative_to(root)):
+        fault = "Its name is not UTF-8: rename it."
+    elif found.st_size > MAX_BYTES:
+        fault = _too_large(found.st_size)
+    return ListedDocument(path, uri, _stamp(found), _changed_at(found), fault)
+
+
+def _name(root: Path, entry: Path) -> tuple[str, str]:
+    """The path that the document is known by, always valid UTF-8, and its link."""
+    return os.fsencode(entry.relative_to(root)).decode("utf-8", "backslashreplace"), entry.as_uri()
+
+
+def _stamp(found: os.stat_result) -> str:
+    # ctime too: it gives away a file that was put in place with the time and size of the old one.
+    return f"{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_size}"
+
+
+def _is_settled(found: os.stat_result) -> bool:
+    return time.time() - found.st_ctime > SETTLED_S
+
+
+def _changed_at(found: os.stat_result) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(found.st_mtime, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None  # a time that no calendar has
+
+
+def _too_large(size: int) -> str:
+    return f"It has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read."

@@ -1,0 +1,155 @@
+"""The indexing of one document: read, extract, cut, embed what is new, then swap."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tandem.models.client import ModelClient
+
+from index.analyser import count_terms, weigh_terms
+from index.chunks import Chunk, cut_chunks
+from index.documents import DocumentError, ExtractedDocument, RawDocument
+from index.extraction import extract_document
+from index.folder import read_document
+from index.leases import Lease, finish, finish_failed, hold
+from index.swap import IndexedChunk, swap_chunks
+from tandem.db.pool import Database
+from tandem.db.queries import load_queries
+
+QUERIES = load_queries("index", "indexing.sql")
+BATCH = 64  # chunks an embedding request
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A chunk before it has its embedding."""
+
+    chunk: Chunk
+    context: str
+    hash: bytes
+
+
+async def index_document(database: Database, model: ModelClient, lease: Lease) -> None:
+    """Makes the index say what the document says now.
+
+    Nothing is written until all is at hand; then one transaction swaps the document and ends the job.
+    Raises DocumentError when it cannot be read, ModelUnavailable or ModelBusy, LeaseLost when somebody else has taken over.
+    """
+    if lease.fault:
+        raise DocumentError(lease.fault)
+    raw = await asyncio.to_thread(read_document, lease.source.location, lease.path)
+    content_hash = hashlib.blake2b(raw.data, digest_size=16).digest()
+    if await _is_unchanged(database, lease, raw, content_hash):
+        return
+    document, drafts = await asyncio.to_thread(_prepare, raw.data, lease.path)
+    known = await _find_embeddings(database, lease, drafts)
+    new = {draft.hash: draft.context for draft in drafts if draft.hash not in known}
+    known |= await _embed(model, new)
+    chunks = [
+        IndexedChunk(draft.chunk, draft.hash, known[draft.hash], weigh_terms(count_terms(draft.context)))
+        for draft in drafts
+    ]
+    await _swap(database, lease, raw, content_hash, document, chunks, embedded=len(new))
+
+
+async def remove_document(database: Database, lease: Lease) -> None:
+    """Takes a document that is no longer listed out of the index. Raises LeaseLost."""
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        assert lease.document_id is not None
+        await connection.execute(QUERIES["lock_document"], {"document_id": lease.document_id})
+        counts = await swap_chunks(connection, lease.document_id, None, [])
+        await finish(connection, lease, "removed", (0, 0, counts.removed))
+        await connection.execute(QUERIES["delete_document"], {"document_id": lease.document_id})
+
+
+async def fail_document(database: Database, lease: Lease, reason: str) -> None:
+    """Records why the document cannot be read, and drops its passages: what they say may no longer be true. Raises LeaseLost."""
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        assert lease.document_id is not None
+        await connection.execute(QUERIES["lock_document"], {"document_id": lease.document_id})
+        counts = await swap_chunks(connection, lease.document_id, None, [])
+        parameters = {"document_id": lease.document_id, "stamp": lease.stamp, "reason": reason}
+        await connection.execute(QUERIES["fail_document"], parameters)
+        await finish_failed(connection, lease, reason, counts.removed)
+
+
+async def _is_unchanged(database: Database, lease: Lease, raw: RawDocument, content_hash: bytes) -> bool:
+    """The second gate. Ends the job when the content is what was indexed, by the same pipeline."""
+    parameters = {
+        "document_id": lease.document_id,
+        "version_id": lease.version_id,
+        "content_hash": content_hash,
+        "stamp": raw.stamp,
+    }
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        row = await (await connection.execute(QUERIES["confirm_document"], parameters)).fetchone()
+        if row is not None:
+            await finish(connection, lease, "unchanged", (0, row["chunks"], 0))
+    return row is not None
+
+
+def _prepare(data: bytes, path: str) -> tuple[ExtractedDocument, list[_Draft]]:
+    document = extract_document(data, path)
+    drafts = []
+    for chunk in cut_chunks(document.title, document.text):
+        context = chunk.with_context(document.title)
+        drafts.append(_Draft(chunk, context, hashlib.blake2b(context.encode(), digest_size=16).digest()))
+    return document, drafts
+
+
+async def _find_embeddings(
+    database: Database, lease: Lease, drafts: Sequence[_Draft]
+) -> dict[bytes, NDArray[np.float32]]:
+    parameters = {"version_id": lease.version_id, "hashes": [draft.hash for draft in drafts]}
+    rows = await database.fetch_all(QUERIES["find_embeddings"], parameters)
+    return {row["hash"]: row["embedding"].to_numpy().astype(np.float32) for row in rows}
+
+
+async def _embed(model: ModelClient, texts: dict[bytes, str]) -> dict[bytes, NDArray[np.float32]]:
+    hashes, found = list(texts), {}
+    for start in range(0, len(hashes), BATCH):
+        batch = hashes[start : start + BATCH]
+        vectors = await model.embed([texts[key] for key in batch], bulk=True)
+        found |= dict(zip(batch, vectors, strict=True))
+    return found
+
+
+async def _swap(
+    database: Database,
+    lease: Lease,
+    raw: RawDocument,
+    content_hash: bytes,
+    document: ExtractedDocument,
+    chunks: Sequence[IndexedChunk],
+    *,
+    embedded: int,
+) -> None:
+    parameters = {
+        "document_id": lease.document_id,
+        "version_id": lease.version_id,
+        "content_hash": content_hash,
+        "stamp": raw.stamp,
+        "changed_at": raw.changed_at,
+        "title": document.title,
+        "owner": document.owner,
+        "licence": document.licence,
+        "expires_at": document.expires_at,
+        "review_by": document.review_by,
+    }
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        assert lease.document_id is not None
+        row = await (await connection.execute(QUERIES["lock_document"], parameters)).fetchone()
+        assert row is not None
+        counts = await swap_chunks(
+            connection, lease.document_id, lease.version_id, chunks, expires_at=document.expires_at
+        )
+        await connection.execute(QUERIES["update_document"], parameters)
+        outcome = "changed" if row["indexed_at"] else "added"
+        await finish(connection, lease, outcome, (embedded, len(chunks) - embedded, counts.removed))

@@ -1,0 +1,71 @@
+-- name: add_look
+-- why: one open look a source. A request that meets an open one is taken in: once its listing has begun, it lists again.
+WITH look AS (
+    INSERT INTO looks AS l (source_id, requested_by, retry_failed, accept_removals)
+    VALUES (%(source_id)s, %(requested_by)s, %(by_hand)s, %(accept_removals)s)
+    ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO UPDATE SET
+        again = l.again OR (l.state <> 'queued' AND excluded.retry_failed),
+        retry_failed = l.retry_failed OR excluded.retry_failed,
+        accept_removals = l.accept_removals OR excluded.accept_removals
+    RETURNING id, xmax = 0 AS is_new
+), job AS (
+    INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look WHERE is_new
+)
+SELECT id FROM look;
+
+-- name: add_due_looks
+-- why: every source is looked at now and then, also when nobody asks.
+WITH look AS (
+    INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals)
+    SELECT s.id, %(requested_by)s, false, false FROM sources s
+    WHERE NOT EXISTS (
+        SELECT FROM looks l WHERE l.source_id = s.id
+            AND (l.finished_at IS NULL OR l.requested_at > now() - make_interval(secs => %(interval_s)s))
+    )
+    ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO NOTHING
+    RETURNING id
+)
+INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look;
+
+-- name: forget_old_looks
+-- why: the ledger is no archive; each source keeps its last look.
+DELETE FROM looks l WHERE finished_at < now() - interval '30 days'
+    AND EXISTS (SELECT FROM looks newer WHERE newer.source_id = l.source_id AND newer.id > l.id);
+
+-- name: list_again
+-- why: somebody asked while the look was under way: what they changed may have been listed before.
+WITH look AS (
+    UPDATE looks l SET state = 'queued', again = false
+    WHERE state = 'running' AND again
+        AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))
+    RETURNING id
+)
+INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look;
+
+-- name: close_looks
+-- why: a look is done when all of its jobs have ended.
+UPDATE looks l SET state = 'done', finished_at = now()
+WHERE state = 'running' AND NOT again
+    AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))
+RETURNING version_id;
+
+-- name: read_look
+-- why: counted from the jobs themselves, so that progress can never drift from the truth.
+SELECT l.id, s.name AS source, l.state,
+    extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
+    coalesce(l.error, max(j.error) FILTER (WHERE j.state = 'queued')) AS error,
+    count(*) FILTER (WHERE j.kind <> 'list') AS total,
+    count(*) FILTER (WHERE j.kind <> 'list' AND j.state IN ('done', 'failed')) AS done,
+    count(*) FILTER (WHERE j.outcome = 'added') AS added,
+    count(*) FILTER (WHERE j.outcome = 'changed') AS changed,
+    count(*) FILTER (WHERE j.outcome = 'removed') AS removed,
+    count(*) FILTER (WHERE j.outcome = 'unchanged') + l.unchanged AS unchanged,
+    count(*) FILTER (WHERE j.outcome = 'failed' AND j.kind <> 'list') AS failed,
+    coalesce(sum(j.chunks_embedded), 0) AS chunks_embedded,
+    coalesce(sum(j.chunks_kept), 0) + l.unchanged_chunks AS chunks_kept,
+    coalesce(sum(j.chunks_removed), 0) AS chunks_removed,
+    ARRAY(SELECT path || ': ' || error FROM jobs WHERE look_id = l.id AND state = 'failed' AND kind <> 'list'
+        ORDER BY path LIMIT %(shown)s) AS failures
+FROM looks l JOIN sources s ON s.id = l.source_id LEFT JOIN jobs j ON j.look_id = l.id
+WHERE l.id = %(look_id)s
+GROUP BY l.id, s.id;

@@ -1,0 +1,66 @@
+"""The listing of a source: compares what it lists with what is known, and makes a job of every difference."""
+
+import asyncio
+from collections.abc import Sequence
+
+from tandem.models.client import ModelClient
+
+from index.documents import ListedDocument
+from index.folder import list_folder
+from index.leases import Lease, finish, finish_failed, hold
+from index.versions import describe_pipeline, find_version
+from tandem.db.pool import Database
+from tandem.db.queries import load_queries
+from tandem.errors import SourceError
+
+QUERIES = load_queries("index", "listing.sql")
+HANDFUL = 5
+
+
+async def list_source(database: Database, model: ModelClient, lease: Lease) -> None:
+    """Does a look's first job. Raises SourceError, with nothing changed, when the source cannot be believed."""
+    await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id})
+    version_id = await find_version(database, await describe_pipeline(model))
+    listed = await asyncio.to_thread(list_folder, lease.source.location)
+    parameters = {
+        "look_id": lease.look_id,
+        "source_id": lease.source.id,
+        "version_id": version_id,
+        "unseen_folders": [document.path for document in listed if document.path.endswith("/")],
+        **_columns(listed),
+    }
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        row = await (await connection.execute(QUERIES["count_gone"], parameters)).fetchone()
+        assert row is not None
+        if not row["accept_removals"]:
+            _refuse_landslide(lease.source.name, len(listed), row["known"], row["gone"])
+        for statement in ("add_documents", "add_index_jobs", "add_remove_jobs", "mark_seen", "begin_running"):
+            await connection.execute(QUERIES[statement], parameters)
+        await finish(connection, lease, "listed")
+
+
+async def fail_look(database: Database, lease: Lease, reason: str) -> None:
+    """Ends the look whose listing failed. Raises LeaseLost."""
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        await finish_failed(connection, lease, reason)
+        await connection.execute(QUERIES["fail_look"], {"look_id": lease.look_id, "reason": reason})
+
+
+def _refuse_landslide(name: str, listed: int, known: int, gone: int) -> None:
+    if (gone and not listed) or (gone > HANDFUL and gone * 2 > known):
+        raise SourceError(
+            f"{name} lists only {known - gone} of the {known} documents that it had, so nothing was removed.",
+            remedy=f"If they are really gone, run `tandem reindex {name} --accept-removals`; else restore the folder.",
+        )
+
+
+def _columns(listed: Sequence[ListedDocument]) -> dict[str, list[object]]:
+    return {
+        "paths": [document.path for document in listed],
+        "uris": [document.uri for document in listed],
+        "stamps": [document.stamp for document in listed],
+        "changed_ats": [document.changed_at for document in listed],
+        "faults": [document.fault for document in listed],
+    }

@@ -1,0 +1,30 @@
+-- name: read_version
+-- why: the version that is searched, and how common the query's terms are in it.
+SELECT v.id, v.pipeline, v.chunks, f.terms, f.found
+FROM index_versions v, LATERAL (
+    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(greatest(chunks, 0)), '{}') AS found
+    FROM term_frequencies WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+) f
+WHERE v.is_current;
+
+-- name: search
+-- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read.
+WITH dense AS (
+    SELECT id FROM chunks WHERE version_id = %(version_id)s
+    ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s
+), lexical AS (
+    SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(has_terms)s
+    ORDER BY terms <#> %(terms)s LIMIT %(candidates)s
+), scored AS (
+    SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine, -(c.terms <#> %(terms)s) AS bm25
+    FROM chunks c WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
+), combined AS (
+    SELECT *, %(dense_weight)s * (1 + cosine) / 2
+        + %(lexical_weight)s * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) AS score
+    FROM scored
+)
+SELECT c.id, c.document_id, s.name AS source, d.title, c.heading, d.uri, c.text, c.position, c.score, c.cosine, c.bm25,
+    c.terms, d.changed_at, d.indexed_at
+FROM combined c JOIN documents d ON d.id = c.document_id JOIN sources s ON s.id = d.source_id
+ORDER BY c.score DESC, c.id
+LIMIT %(k)s;

@@ -1,0 +1,39 @@
+-- name: add_source
+-- why: returns no row when the name is taken.
+WITH added AS (
+    INSERT INTO sources (name, kind, location, workspace, audience, added_by)
+    VALUES (%(name)s, %(kind)s, %(location)s, %(workspace)s, %(audience)s, %(added_by)s)
+    ON CONFLICT (name) DO NOTHING
+    RETURNING *
+), audit AS (
+    INSERT INTO audit_trail (actor, action, subject) SELECT %(added_by)s, 'add source', name FROM added
+)
+SELECT * FROM added;
+
+-- name: find_source
+-- why: people know sources by name.
+SELECT * FROM sources WHERE name = %(name)s;
+
+-- name: lock_source
+-- why: jobs that are about to write wait here, and then find that their job is gone.
+SELECT id FROM sources WHERE name = %(name)s FOR UPDATE;
+
+-- name: delete_source
+-- why: documents, looks and jobs go with it.
+WITH deleted AS (DELETE FROM sources WHERE id = %(id)s RETURNING name)
+INSERT INTO audit_trail (actor, action, subject) SELECT %(removed_by)s, 'remove source', name FROM deleted;
+
+-- name: list_sources
+-- why: runs as the operator and as a viewer; row-level security makes the difference.
+SELECT s.*,
+    (SELECT count(*) FROM documents d WHERE d.source_id = s.id) AS documents,
+    (SELECT count(*) FROM documents d JOIN chunks c ON c.document_id = d.id
+        JOIN index_versions v ON v.id = c.version_id AND v.is_current WHERE d.source_id = s.id) AS chunks,
+    (SELECT count(*) FROM documents d WHERE d.source_id = s.id AND d.state = 'failed') AS failed,
+    l.at AS last_look_at, l.state AS last_look_state,
+    ARRAY(SELECT d.path || ': ' || d.failure FROM documents d WHERE d.source_id = s.id AND d.state = 'failed'
+        ORDER BY d.path LIMIT %(shown)s) AS failures
+FROM sources s LEFT JOIN LATERAL (
+    SELECT coalesce(finished_at, requested_at) AS at, state FROM looks WHERE source_id = s.id ORDER BY id DESC LIMIT 1
+) l ON true
+ORDER BY s.name;

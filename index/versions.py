@@ -1,0 +1,45 @@
+"""Index versions: which pipeline the chunks were made by, and the pointer to the one that search reads."""
+
+import json
+from collections.abc import Mapping
+
+from tandem.models.client import ModelClient
+
+from index.analyser import ANALYSER, AVERAGE_TERMS, K1, B
+from index.chunks import CHUNKER
+from tandem.db.pool import Connection, Database
+from tandem.db.queries import load_queries
+
+QUERIES = load_queries("index", "versions.sql")
+DENSE_WEIGHT, LEXICAL_WEIGHT = 0.8, 0.2
+
+
+async def describe_pipeline(model: ModelClient) -> dict[str, object]:
+    """Everything that a chunk's row depends on besides its text. Raises ModelUnavailable."""
+    return {
+        "chunker": CHUNKER,
+        "analyser": ANALYSER,
+        "bm25": {"k1": K1, "b": B, "average_terms": AVERAGE_TERMS},
+        "embedder": (await model.describe()).embedding_model,
+        "weights": {"dense": DENSE_WEIGHT, "lexical": LEXICAL_WEIGHT},
+    }
+
+
+async def find_version(database: Database, pipeline: Mapping[str, object]) -> int:
+    """Returns the version of this pipeline, made if there is none yet; the very first becomes the current one."""
+    parameters = {"pipeline": json.dumps(pipeline)}
+    async with database.transaction() as connection:
+        await connection.execute(QUERIES["add_version"], parameters)
+        row = await (await connection.execute(QUERIES["find_version"], parameters)).fetchone()
+    assert row is not None
+    return int(row["id"])
+
+
+async def promote_version(connection: Connection, version_id: int) -> bool:
+    """Makes the version current once every document that can be indexed is in it, and drops the others' chunks."""
+    retired = await connection.execute(QUERIES["retire_version"], {"version_id": version_id})
+    if retired.rowcount == 0:
+        return False
+    for statement in ("promote_version", "drop_other_chunks", "drop_other_frequencies", "empty_other_versions"):
+        await connection.execute(QUERIES[statement], {"version_id": version_id})
+    return True
