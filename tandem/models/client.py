@@ -1,0 +1,253 @@
+"""The model server as the rest of Tandem sees it: messages in, pieces of an answer out; texts in, vectors out.
+
+Speaks OpenAI's protocol and needs nothing beyond it, so that any such server can stand in the local one's place.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable
+from tandem.models.endpoint import read_address
+from tandem.settings import Settings
+
+PATIENCE_S = 10.0
+"""How long a server that restarts is waited for."""
+PAUSE_S = 0.1
+SILENCE_S = 300.0
+"""Longest wait for the next byte; a request may queue behind long ones."""
+EMBEDDED_AT_ONCE = 256
+EMBEDDING_NAMES = ("embed", "minilm", "bge", "e5-", "gte")
+"""What tells an embedding model's name, for servers that list models without their kind."""
+
+
+@dataclass(frozen=True)
+class ChatMessage:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class ChatDelta:
+    """Counts come with the last delta only. `logprobs`: natural log of the probability of each token in this delta,
+    empty if the server gives none."""
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """`context` in tokens."""
+
+    model: str
+    adapter: str | None
+    embedding_model: str
+    context: int
+
+
+class ModelClient:
+    """Finds a restarted server again. Raises ModelUnavailable, ModelBusy (ask later) and ModelRejected (do not ask again)."""
+
+    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._http = http
+        self._description: ModelDescription | None = None
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator["ModelClient"]:
+        """Connects to nothing yet; the first request does."""
+        timeout = httpx.Timeout(SILENCE_S, connect=5.0)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+        async with httpx.AsyncClient(timeout=timeout, limits=limits) as http:
+            yield cls(settings, http)
+
+    async def chat(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, stop: Sequence[str] = ()
+    ) -> AsyncIterator[ChatDelta]:
+        """Streams the answer. Closing the generator cancels the request; a broken stream raises ModelUnavailable."""
+        body: dict[str, Any] = {
+            "model": (await self.describe()).model,
+            "messages": [asdict(message) for message in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "logprobs": True,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if stop:
+            body["stop"] = list(stop)
+        async with self._answer("POST", "/v1/chat/completions", body) as answer:
+            async with contextlib.aclosing(_deltas(_events(answer))) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def embed(self, texts: Sequence[str], *, bulk: bool = False) -> NDArray[np.float32]:
+        """Vectors (n, d) with rows of length 1. `bulk` lets questions go first, where the server can do that."""
+        if not texts:
+            return np.empty((0, 0), np.float32)
+        name = (await self.describe()).embedding_model
+        parts = [
+            await self._embed_some(name, texts[start : start + EMBEDDED_AT_ONCE], bulk=bulk)
+            for start in range(0, len(texts), EMBEDDED_AT_ONCE)
+        ]
+        vectors = np.concatenate(parts)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = (vectors / np.maximum(lengths, np.float32(1e-12))).astype(np.float32)
+        return unit
+
+    async def describe(self) -> ModelDescription:
+        """What the server serves; asked again after a restart."""
+        if self._description is None:
+            async with self._answer("GET", "/v1/models", None) as answer:
+                listed = await _json(answer)
+            self._description = _description(listed, self._settings)
+        return self._description
+
+    async def _embed_some(self, name: str, texts: Sequence[str], *, bulk: bool) -> NDArray[np.float32]:
+        body = {"model": name, "input": list(texts), "encoding_format": "base64"}
+        headers = {"x-priority": "bulk"} if bulk else {}
+        async with self._answer("POST", "/v1/embeddings", body, headers) as answer:
+            data = (await _json(answer))["data"]
+        rows = [_vector(item["embedding"]) for item in sorted(data, key=lambda item: int(item["index"]))]
+        if len(rows) != len(texts):
+            raise ModelUnavailable(f"The model server gave {len(rows)} vectors for {len(texts)} texts.")
+        return np.stack(rows)
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        answer = await self._send(method, path, body, headers or {})
+        try:
+            await _check(answer)
+            yield answer
+        except httpx.HTTPError as error:
+            raise ModelUnavailable(f"The model server's answer broke off ({type(error).__name__}).") from error
+        finally:
+            await answer.aclose()
+
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+    ) -> httpx.Response:
+        """Tries again while no server answers at all, reading its address anew each time, as it may have moved."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            url = read_address(self._settings)
+            try:
+                if url is not None:
+                    request = self._http.build_request(method, url + path, json=body, headers=headers)
+                    return await self._http.send(request, stream=True)
+                reason = "no server has left its address"
+            except httpx.TimeoutException as error:
+                raise ModelUnavailable(f"The model server at {url} is silent.") from error
+            except httpx.TransportError as error:
+                reason = f"nothing answers at {url}: {error or type(error).__name__}"
+                self._description = None
+            if time.monotonic() > deadline:
+                raise ModelUnavailable(f"The model server cannot be reached: {reason}.")
+            await asyncio.sleep(PAUSE_S)
+
+
+async def _check(answer: httpx.Response) -> None:
+    status = answer.status_code
+    if status < httpx.codes.BAD_REQUEST:
+        return
+    await answer.aread()
+    message = _message(answer)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        wait = answer.headers.get("retry-after", "1")
+        raise ModelBusy(message, retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else 1.0)
+    if status < httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ModelRejected(message)
+    raise ModelUnavailable(f"The model server answers {status}: {message}")
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {answer.status_code} and gives no reason"
+
+
+async def _json(answer: httpx.Response) -> dict[str, Any]:
+    await answer.aread()
+    try:
+        value = answer.json()
+    except ValueError as error:
+        raise ModelUnavailable("The model server answers with something that is no JSON.") from error
+    if not isinstance(value, dict):
+        raise ModelUnavailable("The model server answers with something unknown.")
+    return value
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """Server-sent events, as OpenAI writes them: one JSON object a line."""
+    async for line in answer.aiter_lines():
+        if not line.startswith("data:"):
+            continue
+        data = line.removeprefix("data:").strip()
+        if data == "[DONE]":
+            return
+        event = json.loads(data)
+        if "error" in event:
+            raise ModelUnavailable(f"The model server failed: {event['error'].get('message', 'it gives no reason')}")
+        yield event
+
+
+async def _deltas(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[ChatDelta]:
+    """Joins the last choice with the usage that follows it."""
+    finish: str | None = None
+    usage: dict[str, Any] = {}
+    async for event in events:
+        usage = event.get("usage") or usage
+        for choice in event.get("choices", []):
+            finish = choice.get("finish_reason") or finish
+            text = choice.get("delta", {}).get("content") or ""
+            entries = (choice.get("logprobs") or {}).get("content") or []
+            if text or entries:
+                yield ChatDelta(text, tuple(float(entry["logprob"]) for entry in entries))
+    if finish is None:
+        raise ModelUnavailable("The model server's answer broke off.")
+    yield ChatDelta("", (), finish, usage.get("prompt_tokens"), usage.get("completion_tokens"))
+
+
+def _vector(value: object) -> NDArray[np.float32]:
+    """From base64, or from the numbers that servers send which know no base64."""
+    if isinstance(value, str):
+        return np.frombuffer(base64.b64decode(value), "<f4").astype(np.float32)
+    return np.asarray(value, np.float32)
+
+
+def _description(listed: dict[str, Any], settings: Settings) -> ModelDescription:
+    models = [model for model in listed.get("data", []) if "id" in model]
+    embedders = [model for model in models if _embeds(model)]
+    chats = [model for model in models if model not in embedders]
+    if not chats:
+        raise ModelUnavailable("The model server lists no chat model.")
+    chosen = next((model for model in chats if model["id"] == settings.model), chats[0])
+    return ModelDescription(
+        chosen["id"],
+        chosen.get("adapter"),
+        embedders[0]["id"] if embedders else chosen["id"],
+        int(chosen.get("context_length") or chosen.get("max_model_len") or settings.model_context),
+    )
+
+
+def _embeds(model: dict[str, Any]) -> bool:
+    if "kind" in model:
+        return bool(model["kind"] == "embedding")
+    return any(part in str(model["id"]).lower() for part in EMBEDDING_NAMES)

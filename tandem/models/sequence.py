@@ -1,0 +1,82 @@
+"""One request inside the engine: what it asks for, how far it is, and what it has told its caller."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tandem.models.answer_text import AnswerText
+from tandem.models.sampling import Choice, Sampler, Sampling
+from tandem.models.slots import Slot
+
+FinishReason = Literal["stop", "length", "error"]
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer. The last one has a finish reason and the counts; on `error`, `text` says what went wrong."""
+
+    text: str
+    choices: tuple[Choice, ...] = ()
+    finish_reason: FinishReason | None = None
+    answer_tokens: int = 0
+    reused_tokens: int = 0
+
+
+@dataclass
+class Sequence:
+    """`deliver` is called from the engine's thread and must not block. Set `cancelled` from any thread."""
+
+    prompt: list[int]
+    max_tokens: int
+    sampling: Sampling
+    stops: tuple[str, ...]
+    deliver: Callable[[Delta], None]
+    number: int = field(default_factory=lambda: next(_numbers))
+    arrived: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    cancelled: bool = False
+    slot: Slot | None = None
+    reused: int = 0
+    """Prompt tokens found in the cache."""
+    last: int = -1
+    """The token chosen last, which the next step decodes."""
+    answered: int = 0
+
+    def __post_init__(self) -> None:
+        self.sampler = Sampler(self.sampling)
+        self.text = AnswerText(self.stops)
+
+    @property
+    def cells(self) -> int:
+        """Cells that it may come to need."""
+        return len(self.prompt) + self.max_tokens
+
+    def accept(self, choice: Choice, piece: bytes) -> bool:
+        """Tells the caller of the token; True when the answer is complete with it."""
+        self.last = choice.token
+        self.answered += 1
+        text, choices = self.text.add(piece, choice)
+        if self.text.stopped:
+            self._end(text, choices, "stop")
+        elif self.answered >= self.max_tokens:
+            rest, others = self.text.finish()
+            self._end(text + rest, choices + others, "length")
+        else:
+            if text:
+                self.deliver(Delta(text, tuple(choices)))
+            return False
+        return True
+
+    def end(self) -> None:
+        """The model ended its answer."""
+        text, choices = self.text.finish()
+        self._end(text, choices, "stop")
+
+    def fail(self, reason: str) -> None:
+        self.deliver(Delta(reason, (), "error", self.answered, self.reused))
+
+    def _end(self, text: str, choices: list[Choice], reason: FinishReason) -> None:
+        self.deliver(Delta(text, tuple(choices), reason, self.answered, self.reused))

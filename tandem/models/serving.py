@@ -1,0 +1,95 @@
+"""What the server serves: the engine with its weights and template, and the embedder, loaded side by side."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tandem.models import backend
+from tandem.models.chat_template import ChatTemplate
+from tandem.models.embedder import Embedder
+from tandem.models.engine import Engine
+from tandem.models.sampling import Sampling
+from tandem.models.sequence import Delta
+from tandem.models.sequence import Sequence as EngineSequence
+from tandem.models.weights import PACKAGED_EMBEDDER, Weights, digest_of, find_weights, packaged_file
+from tandem.settings import Settings
+
+DEFAULT_ANSWER_TOKENS = 1024
+"""For a request that sets no limit; it also bounds the part of the cache that such a request reserves."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A request that the engine has accepted. `deltas` ends with the one that has a finish reason."""
+
+    prompt_tokens: int
+    deltas: AsyncIterator[Delta]
+    sequence: EngineSequence
+
+
+class Serving:
+    def __init__(self, settings: Settings) -> None:
+        """Loads everything; takes a second or two from a warm disk cache. Raises WeightsError."""
+        self.threads = settings.model_threads or len(os.sched_getaffinity(0))
+        self.sequences = settings.model_sequences
+        self.queue = settings.model_queue
+        with ThreadPoolExecutor(1) as pool:
+            embedder = pool.submit(self._load_embedder)
+            self._load_chat(settings)
+            self.embedder = embedder.result()
+
+    def _load_chat(self, settings: Settings) -> None:
+        backend.start_backend()
+        self.gpu_devices = backend.gpu_names()
+        self.gpu_supported = backend.supports_gpu()
+        on_gpu = self.gpu_supported and bool(self.gpu_devices)
+        self.weights: Weights = find_weights(settings, on_gpu=on_gpu, requantise=backend.requantise)
+        self.digest = digest_of(self.weights.file, settings.home / "models")
+        self.model = backend.Model(self.weights.file)
+        self.template = ChatTemplate(self.model)
+        self.engine = Engine(
+            self.model,
+            context=settings.model_context,
+            sequences=self.sequences,
+            queue=self.queue,
+            threads=self.threads,
+        )
+
+    def _load_embedder(self) -> Embedder:
+        return Embedder(packaged_file(*PACKAGED_EMBEDDER).parent, threads=self.threads, queue=self.queue)
+
+    def start(self) -> None:
+        self.engine.start()
+        self.embedder.start()
+
+    def close(self) -> None:
+        self.engine.close()
+        self.embedder.close()
+        self.model.close()
+
+    async def ask(
+        self, messages: Sequence[tuple[str, str]], *, max_tokens: int | None, sampling: Sampling, stops: tuple[str, ...]
+    ) -> Ticket:
+        """Queues (role, content) messages. Raises ModelRejected, ModelBusy or ModelUnavailable."""
+        prompt = await asyncio.to_thread(self.template.prompt, messages)
+        loop = asyncio.get_running_loop()
+        arrivals: asyncio.Queue[Delta] = asyncio.Queue()
+        sequence = EngineSequence(
+            prompt,
+            max_tokens or DEFAULT_ANSWER_TOKENS,
+            sampling,
+            stops,
+            lambda delta: loop.call_soon_threadsafe(arrivals.put_nowait, delta) and None,
+        )
+        self.engine.submit(sequence)
+        return Ticket(len(prompt), _until_finished(arrivals), sequence)
+
+
+async def _until_finished(arrivals: "asyncio.Queue[Delta]") -> AsyncIterator[Delta]:
+    while True:
+        delta = await arrivals.get()
+        yield delta
+        if delta.finish_reason:
+            return
