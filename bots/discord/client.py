@@ -62,6 +62,12 @@ class TandemClient(discord.Client):
         if await register_commands(self, self.tree):
             log.info("slash commands registered")
 
+    async def close(self) -> None:
+        """Also ends discord.py's wait for the guilds, which outlives it otherwise."""
+        if self._connection._ready_task is not None:
+            self._connection._ready_task.cancel()
+        await super().close()
+
     async def on_message(self, message: discord.Message) -> None:
         self._messages.put_nowait(message)
 
@@ -103,6 +109,11 @@ class TandemClient(discord.Client):
             if error.code == BAD_TOKEN:
                 raise _refused() from error
             raise DiscordUnavailable(f"Discord closed the connection with code {error.code}.") from error
+        except AttributeError as error:
+            if self.ws is not None:
+                raise
+            # discord.py stumbles over a first connection that fails
+            raise DiscordUnavailable("Discord's gateway does not answer.") from error
 
 
 async def log_in(client: discord.Client, settings: Settings) -> None:
@@ -143,15 +154,14 @@ async def run_discord(settings: Settings) -> None:
         ModelClient.open(settings) as model,
         GraphAgent.open(settings, database, model) as agent,
     ):
-        serving = asyncio.ensure_future(serve_discord(settings, database, agent, Inbox(database, settings)))
+        serving = asyncio.create_task(serve_discord(settings, database, agent, Inbox(database, settings)))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
         try:
-            await asyncio.wait([serving])
-        finally:
-            serving.cancel()
-        if not serving.cancelled():
-            serving.result()
+            await serving
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # not the signal's doing
 
 
 def _refused() -> TokenError:

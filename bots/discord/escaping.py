@@ -14,7 +14,7 @@ LIMIT = 2000
 
 _CODE = re.compile(r"(?<!\\)(```.+?```|``[^`\n]+``|`[^`\n]+`)", re.DOTALL)
 _MENTION = re.compile(r"@(?=everyone|here)|(?<=<)(?=@[!&]?\d)")
-_ADDRESS = re.compile(r"(?<!<)https?://[^\s<>]+")
+_ADDRESS = re.compile(r"(?<!<)https?://[^\s<>\\`]+")
 _ADDRESS_SAFE = "%/:=&?~#+!$,;'@()*[]"
 _AFTER_ADDRESS = re.compile(r"[.,;:!?'\"*_~|]+$")
 

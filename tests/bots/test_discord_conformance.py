@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import discord
 import pytest
 from simcord.backend.models import Interaction, Message
 
@@ -13,8 +12,7 @@ from bots.surface import Kind
 from tandem.db.pool import Database
 from tandem.settings import Settings
 from tests.bots.conformance import Asked, Conformance, Harness
-from tests.doubles.discord import DiscordDouble, run_discord_double
-from tests.doubles.discord_bots import Replicas
+from tests.doubles.discord_bots import Stage, open_stage
 
 Sent = Message | Interaction
 
@@ -23,51 +21,48 @@ Sent = Message | Interaction
 class DiscordHarness:
     """A follow-up replies to the bot's answer, in the plain channel where all of it happens."""
 
-    double: DiscordDouble
-    replicas: Replicas
+    stage: Stage
     by_command: bool
-    limit: int = 2000
+    limit: int | None = 2000
     longest_input: int = 4000
 
-    def __post_init__(self) -> None:
-        self.person = self.double.make_person("Ada", discord.Permissions(manage_guild=True))
-
     async def start(self, agent: Agent, inbox: Inbox) -> None:
-        await self.replicas.start(agent, inbox)
+        await self.stage.start(agent, inbox)
 
     async def stop(self) -> None:
-        await self.replicas.stop()
+        await self.stage.stop()
 
     async def ask(self, text: str, *, thread: Asked | None = None) -> Asked:
-        channel = self.double.general
+        double, ada = self.stage.double, self.stage.ada
         if thread is not None:
-            return _asked(self.person.say(channel, text, reply_to=self._replies(thread)[0]))
+            return _asked(ada.say(double.general, text, reply_to=self._replies(thread)[0]))
         if self.by_command and text:
-            return _asked(self.person.run(channel, "ask", question=text))
-        return _asked(self.person.say(channel, f"{self.double.mention} {text}"))
+            return _asked(ada.run(double.general, "ask", question=text))
+        return _asked(ada.say(double.general, f"{double.mention} {text}"))
 
     async def command(self, kind: Kind, text: str = "", *, thread: Asked | None = None) -> Asked:
         options = {"source": text} if text else {}
-        return _asked(self.person.run(self.double.general, kind, **options))
+        return _asked(self.stage.ada.run(self.stage.double.general, kind, **options))
 
     async def redeliver(self, asked: Asked) -> None:
-        self.double.gateway.redeliver(_sent(asked).id)
+        self.stage.double.gateway.redeliver(_sent(asked).id)
 
     async def visible(self, asked: Asked) -> list[str]:
         return [part.content for part in self._replies(asked)]
 
     def lose_next_response(self) -> None:
         if self.by_command:
-            self.double.order("reset_after", "PATCH", "/webhooks/*")
-        self.double.order("reset_after", "POST", "/channels/*/messages")
+            self.stage.double.order("reset_after", "PATCH", "/webhooks/*")
+        else:
+            self.stage.double.order("reset_after", "POST", "/channels/*/messages")
 
     def pings(self) -> list[str]:
-        return self.double.pings()
+        return self.stage.double.pings()
 
     def _replies(self, asked: Asked) -> list[Message]:
-        sent = _sent(asked)
-        first = self.double.replies_to(sent) if isinstance(sent, Message) else [self.double.response_to(sent)]
-        return [reply for one in first if one is not None for reply in (one, *self.double.replies_to(one))]
+        double, sent = self.stage.double, _sent(asked)
+        first = double.replies_to(sent) if isinstance(sent, Message) else [double.response_to(sent)]
+        return [reply for one in first if one is not None for reply in (one, *double.replies_to(one))]
 
 
 def _asked(sent: Sent) -> Asked:
@@ -84,7 +79,6 @@ class TestDiscord(Conformance):
     async def harness(
         self, request: pytest.FixtureRequest, settings: Settings, database: Database
     ) -> AsyncIterator[Harness]:
-        async with run_discord_double() as double:
-            replicas = Replicas(double, settings, database)
-            yield DiscordHarness(double, replicas, by_command=request.param == "command")
-            await replicas.stop()
+        async with open_stage(settings, database) as stage:
+            yield DiscordHarness(stage, by_command=request.param == "command")
+            assert stage.double.rest.faults == []  # what the test ordered has happened

@@ -79,9 +79,9 @@ class Person:
         return [choice["value"] for choice in interaction.autocomplete_choices or ()]
 
     def click(self, message: Message, label: str) -> Interaction:
-        """Presses the one button whose custom id or label contains `label`."""
+        """Presses the one button with this label or emoji."""
         buttons = [b for row in message.components for b in row["components"]]
-        (button,) = (b for b in buttons if label in b["custom_id"] or label in (b.get("label") or ""))
+        [button] = [b for b in buttons if label in (b.get("label") or b["emoji"]["name"])]
         channel = self._double.backend.get_channel(message.channel_id)
         data = {"custom_id": button["custom_id"], "component_type": button["type"]}
         return self._interact(InteractionType.MESSAGE_COMPONENT, channel, data, message)
