@@ -6,12 +6,12 @@ docs/conversation.md tells what a crash at each point leads to.
 import asyncio
 import contextlib
 import logging
-import secrets
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from bots import commands
 from bots.commands import Agent
+from bots.faults import apologise, describe_fault
 from bots.inbox import DATABASE_TROUBLE, Claim, Inbox, LeaseLost
 from bots.surface import Event, Kind, Message, Reply, ReplyImpossible, Surface
 from tandem.db.pool import Database
@@ -25,10 +25,10 @@ PRUNE_EVERY_S = 3600.0
 MOST_ATTEMPTS = 3
 LONGEST_DELAY_S = 60.0
 GIVE_UP_AFTER_S = 86400.0
+FINISH_PAUSES_S = (1.0, 2.0, 4.0)
 GOODBYE_S = 3.0
 STOPPED = "Stopped."
 STOPPED_LOOK = "I stopped showing it here; the re-index goes on. `/sources` says how it stands."
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is misread aloud
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Conversation:
         self._database = database
         self._settings = settings
         self._news = [asyncio.Event() for _ in LANES]
+        self._tasks: set[asyncio.Task[None]] = set()
         self._composing: dict[str, asyncio.Task[tuple[Message, str | None]]] = {}
         self._stopped: set[str] = set()
         self._watched: dict[str, asyncio.Event] = {}
@@ -68,23 +69,39 @@ class Conversation:
 
     async def run(self) -> None:
         """Claims and answers until it is cancelled; what is under way is then given back to the other replicas."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._prune())
-            for news, (kinds, slots) in zip(self._news, LANES, strict=True):
-                tasks.create_task(self._serve(kinds, slots, news))
+        lanes = zip(LANES, self._news, strict=True)
+        endless = [self._spawn(self._serve(kinds, slots, news)) for (kinds, slots), news in lanes]
+        endless.append(self._spawn(self._prune()))
+        try:
+            ended, _ = await asyncio.wait(endless, return_when=asyncio.FIRST_COMPLETED)
+            await ended.pop()  # only an error can have ended it
+        finally:
+            await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        """Cancels until it took: in Python 3.11 `wait_for`, which psycopg_pool uses, can swallow a cancellation."""
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks.copy(), timeout=2 * GOODBYE_S)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _serve(self, kinds: Sequence[Kind], slots: int, news: asyncio.Event) -> None:
         free = asyncio.Semaphore(slots)
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                await free.acquire()
-                claim = await self._next(kinds, news)
-                task = tasks.create_task(self._handle(claim))
-                task.add_done_callback(lambda _: self._ended(free))
 
-    def _ended(self, free: asyncio.Semaphore) -> None:
-        free.release()
-        self._wake()  # the next question of this conversation may be due now
+        def ended(_: asyncio.Task[None]) -> None:
+            free.release()
+            self._wake()  # the next question of this conversation may be due now
+
+        while True:
+            await free.acquire()
+            claim = await self._next(kinds, news)
+            self._spawn(self._handle(claim)).add_done_callback(ended)
 
     def _wake(self) -> None:
         for news in self._news:
@@ -133,7 +150,7 @@ class Conversation:
             await self._release(claim, delay_s=1.0)
         except Exception as error:  # noqa: BLE001  the platform failed in a way that has no name here; the event lives on
             delay_s = min(2.0**claim.fence, LONGEST_DELAY_S)
-            log.error("event %s: no reply yet, next try in %.0f s\n%s", event.id, delay_s, _frames(error))  # noqa: TRY400
+            log.error("event %s: no reply yet, next try in %.0f s\n%s", event.id, delay_s, describe_fault(error))  # noqa: TRY400
             await self._release(claim, delay_s=delay_s)
         finally:
             self._stopped.discard(event.id)
@@ -144,8 +161,8 @@ class Conversation:
             reply = await self._take_up(claim)
             message, fault = await self._compose_unless_stopped(claim, _Glimpses(reply, event.id))
             await self.inbox.renew(claim)  # a replica that has lost the event must not write any more
-            fault = await self._finish(claim, reply, message) or fault
-            answer_id = message.feedback_for
+            refused = await self._finish(event, reply, message)
+            fault, answer_id = refused or fault, None if refused else message.feedback_for
         except ReplyImpossible as gone:
             log.warning("event %s cannot be replied to: %s", event.id, gone.message)
             fault, answer_id = "no reply possible", None
@@ -191,7 +208,7 @@ class Conversation:
         except TandemError as error:
             return Message(f"{error.message} {error.remedy}"), type(error).__name__
         except Exception as error:  # noqa: BLE001  whatever it was, the person gets a reply and a number to quote
-            return _apologise(event, error)
+            return apologise(event, error)
 
     async def _carry_out(self, claim: Claim, live: "_Glimpses") -> Message:
         event = claim.event
@@ -209,19 +226,19 @@ class Conversation:
             case "reindex":
                 return await commands.reindex(event, live, self._database, self._settings)
 
-    async def _finish(self, claim: Claim, reply: Reply, message: Message) -> str | None:
-        """Shows the message; if the platform refuses it a third time, an error instead, whose number is returned."""
-        try:
-            await reply.finish(message)
-        except ReplyImpossible:
-            raise
-        except Exception as error:
-            if claim.fence < MOST_ATTEMPTS:
+    async def _finish(self, event: Event, reply: Reply, message: Message) -> str | None:
+        """Shows the message; if the platform keeps refusing it, an error instead, whose number is returned."""
+        for pause_s in FINISH_PAUSES_S:
+            try:
+                return await reply.finish(message)
+            except ReplyImpossible:
                 raise
-            apology, number = _apologise(claim.event, error)
-            await reply.finish(apology)
-            return number
-        return None
+            except Exception as error:  # noqa: BLE001  the platform's trouble, of whatever kind
+                refusal = error
+                await asyncio.sleep(pause_s)
+        apology, number = apologise(event, refusal)
+        await reply.finish(apology)
+        return number
 
     async def _release(self, claim: Claim, *, delay_s: float = 0.0) -> None:
         try:
@@ -255,20 +272,3 @@ class _Glimpses:
         except Exception as error:  # noqa: BLE001  see the class
             self._broken = True
             log.warning("event %s: not shown while it is written (%s)", self._event_id, type(error).__name__)
-
-
-def _apologise(event: Event, error: Exception) -> tuple[Message, str]:
-    number = "".join(secrets.choice(_ALPHABET) for _ in range(6))
-    log.error("fault %s, event %s\n%s", number, event.id, _frames(error))
-    return Message(
-        f"Something went wrong on my side (number {number})."
-        " Ask again; if it happens again, give that number to whoever runs me."
-    ), number
-
-
-def _frames(error: BaseException) -> str:
-    """Where it happened, with the kinds of the errors but not their messages: those may quote what people wrote."""
-    lines = traceback.format_tb(error.__traceback__)
-    cause = error.__cause__ or error.__context__
-    earlier = [_frames(cause), "which led to\n"] if cause else []
-    return "".join([*earlier, *lines, f"{type(error).__module__}.{type(error).__qualname__}\n"])

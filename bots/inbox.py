@@ -88,20 +88,22 @@ class Inbox:
         """Renews the lease while the body runs; cancels the body and raises LeaseLost once it cannot be sure of it."""
         try:
             async with asyncio.timeout_at(claim.expires) as limit:
-                heartbeat = asyncio.create_task(self._beat(claim, limit))
+                over = asyncio.Event()
+                heartbeat = asyncio.create_task(self._beat(claim, limit, over))
                 try:
                     yield
                 finally:
-                    heartbeat.cancel()
+                    over.set()
+                    heartbeat.cancel()  # may be swallowed under a query; then `over` ends it
                     await asyncio.gather(heartbeat, return_exceptions=True)
         except TimeoutError:
             if limit.expired():
                 raise LeaseLost from None
             raise
 
-    async def _beat(self, claim: Claim, limit: asyncio.Timeout) -> None:
+    async def _beat(self, claim: Claim, limit: asyncio.Timeout, over: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        while True:
+        while not over.is_set():
             await asyncio.sleep(self._lease_s / 3)
             before = clock()
             try:
@@ -111,9 +113,8 @@ class Inbox:
                 ends = before
             except DATABASE_TROUBLE:
                 continue  # the limit stands: without a renewal the body ends with the lease
-            if limit.expired():
-                return
-            limit.reschedule(ends)
+            if not over.is_set() and not limit.expired():
+                limit.reschedule(ends)
 
     async def renew(self, claim: Claim) -> None:
         """Raises LeaseLost if the claim is no longer the last one."""

@@ -130,15 +130,16 @@ def _describe_citation(citation: Citation) -> str:
 def describe_look(progress: LookProgress) -> str:
     """One line while it goes on; the counts, and what could not be read, once it has ended."""
     name = _code(progress.source)
+    trouble = f" ({progress.error})" if progress.error else ""
     match progress.state:
         case "queued":
-            return f"{name}: queued"
+            return f"{name}: queued{trouble}"
         case "listing":
-            return f"{name}: listing what is there"
+            return f"{name}: listing what is there{trouble}"
         case "running":
             filled = BAR_LENGTH * progress.done // max(progress.total, 1)
             bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
-            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}"
+            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}{trouble}"
         case "failed":
             return f"{name}: failed. {progress.error or 'The worker gave no reason.'}"
         case "done":

@@ -13,7 +13,6 @@ from getpass import getuser
 from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory
 from rich.console import Console
-from tandem.models.client import ModelClient
 
 from bots.conversation import Conversation
 from bots.inbox import Inbox
@@ -24,6 +23,7 @@ from graph.agent import Agent
 from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.errors import DatabaseUnavailable
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 PROMPT = "> "

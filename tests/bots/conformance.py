@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tandem.models.client import ModelClient
 
 from bots.commands import Agent
 from bots.inbox import Inbox
@@ -24,6 +23,7 @@ from index.jobs import run_next_job
 from index.sources import add_source
 from tandem.db.pool import Database
 from tandem.errors import ModelUnavailable
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 from tests.bots.scripted import MortalInbox, ScriptedAgent
 
