@@ -15,10 +15,10 @@ ANALYSER = "english-1"
 K1 = 1.2
 B = 0.75
 AVERAGE_TERMS = 100
-"""Of a chunk: part of the pipeline rather than counted, so that no stored weight grows stale when other documents change."""
+"""Of a chunk: fixed rather than counted, so that no stored weight grows stale when other documents change."""
 DIMENSIONS = 1_000_000_000
 MAX_TERMS = 16_000  # what a sparsevec holds
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _stemmers = threading.local()
 
 
@@ -29,7 +29,7 @@ def count_terms(text: str) -> Counter[int]:
 
 
 def weigh_terms(counts: Mapping[int, int]) -> dict[int, float]:
-    """The stored half of BM25: term frequency, saturated and normalised by the chunk's length (Robertson et al., 1995)."""
+    """The stored half of BM25: term frequency, saturated and normalised by length (Robertson et al., 1995)."""
     length = sum(counts.values())
     norm = K1 * (1 - B + B * length / AVERAGE_TERMS)
     kept = sorted(counts.items(), key=lambda item: -item[1])[:MAX_TERMS]
@@ -37,7 +37,7 @@ def weigh_terms(counts: Mapping[int, int]) -> dict[int, float]:
 
 
 def weigh_query(terms: Iterable[int], frequencies: Mapping[int, int], chunks: int) -> dict[int, float]:
-    """The other half: each term's IDF, given in how many of the chunks it occurs. Never negative, also for common terms."""
+    """The other half: each term's IDF, given in how many of the chunks it occurs. Positive, also for common terms."""
     return {
         term: math.log(1 + (chunks - found + 0.5) / (found + 0.5))
         for term in terms
@@ -47,7 +47,7 @@ def weigh_query(terms: Iterable[int], frequencies: Mapping[int, int], chunks: in
 
 @lru_cache(maxsize=100_000)
 def _dimension(word: str) -> int:
-    stem = _stem(word.replace("’", "'"))
+    stem = _stem(word.replace("\u2019", "'"))
     return int.from_bytes(hashlib.blake2b(stem.encode(), digest_size=8).digest(), "big") % DIMENSIONS
 
 

@@ -1,4 +1,4 @@
-"""Blocks -> chunks: cut at headings, then between paragraphs, so that an edit changes the chunks around it and no others.
+"""Markdown -> chunks: cut at headings, then between paragraphs, so that an edit changes the chunks around it alone.
 
 Where a section is too long, it is cut where a hash of the words that follow is highest, and so on within its parts
 until each fits (a Cartesian tree over the boundaries). Whether a boundary is a cut then depends only on the text
@@ -51,7 +51,8 @@ class _Piece:
 def cut_chunks(title: str, text: str) -> list[Chunk]:
     """Cuts the text. The chunks' texts, joined, are the text again, but for chunks that would be blank.
 
-    A chunk has at most MAX_TOKENS, as `estimate_tokens` counts them. Code and tables stay whole unless one alone is over that.
+    A chunk has at most MAX_TOKENS, as `estimate_tokens` counts them. Code and tables stay whole unless one alone is
+    over that.
     """
     pieces = list(_pieces(title, text))
     starts = _find_cuts(pieces)
@@ -96,7 +97,8 @@ def _pieces(title: str, text: str) -> Iterator[_Piece]:
 
 
 def _split_block(block: Block) -> Iterator[tuple[str, int]]:
-    """The block whole, or where it is too long alone its lines or sentences, or stretches of those; each with its boundary."""
+    """The block whole, or where it alone is too long its lines or sentences, or stretches of those; and the boundary
+    before each."""
     if estimate_tokens(block.text) <= MAX_TOKENS:
         yield block.text, _BLOCK
         return

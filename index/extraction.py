@@ -46,7 +46,7 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
     heading = next((block.title for block in parse_blocks(text) if block.title), None)
     named = title or heading or PurePosixPath(path).stem
     return ExtractedDocument(
-        title=" ".join(named.split())[:TITLE_CHARACTERS] or path,
+        title=" ".join(_CONTROL.sub("", named).split())[:TITLE_CHARACTERS] or path,
         text=text,
         owner=fields.get("owner"),
         licence=fields.get("licence") or fields.get("license"),
@@ -56,7 +56,7 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
 
 
 def _decode(data: bytes) -> str:
-    """UTF-8 with or without a mark, UTF-16 with one, else Windows-1252, whose control characters give binary junk away."""
+    """UTF-8 with or without a mark, UTF-16 with one, else Windows-1252; control characters give binary junk away."""
     encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
     for encoding in encodings:
         try:
@@ -80,7 +80,7 @@ def _convert(data: bytes, mime: str) -> tuple[str | None, str]:
     config = ExtractionConfig(
         use_cache=False,
         output_format="markdown",
-        disable_ocr=True,
+        disable_ocr=True,  # type: ignore[call-arg]  # its stubs lag behind
         extraction_timeout_secs=TIMEOUT_S,
     )
     try:

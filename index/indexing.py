@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tandem.models.client import ModelClient
 
 from index.analyser import count_terms, weigh_terms
 from index.chunks import Chunk, cut_chunks
 from index.documents import DocumentError, ExtractedDocument, RawDocument
 from index.extraction import extract_document
 from index.folder import read_document
-from index.leases import Lease, finish, finish_failed, hold
+from index.leases import Lease, LeaseLost, finish, finish_failed, hold
 from index.swap import IndexedChunk, swap_chunks
-from tandem.db.pool import Database
+from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
+from tandem.models.client import ModelClient
 
 QUERIES = load_queries("index", "indexing.sql")
 BATCH = 64  # chunks an embedding request
@@ -36,7 +36,7 @@ async def index_document(database: Database, model: ModelClient, lease: Lease) -
     """Makes the index say what the document says now.
 
     Nothing is written until all is at hand; then one transaction swaps the document and ends the job.
-    Raises DocumentError when it cannot be read, ModelUnavailable or ModelBusy, LeaseLost when somebody else has taken over.
+    Raises DocumentError when it cannot be read, ModelUnavailable or ModelBusy, LeaseLost when overtaken.
     """
     if lease.fault:
         raise DocumentError(lease.fault)
@@ -59,23 +59,33 @@ async def remove_document(database: Database, lease: Lease) -> None:
     """Takes a document that is no longer listed out of the index. Raises LeaseLost."""
     async with database.transaction() as connection:
         await hold(connection, lease)
-        assert lease.document_id is not None
-        await connection.execute(QUERIES["lock_document"], {"document_id": lease.document_id})
-        counts = await swap_chunks(connection, lease.document_id, None, [])
+        document_id, _ = await _lock_document(connection, lease)
+        counts = await swap_chunks(connection, document_id, None, [])
         await finish(connection, lease, "removed", (0, 0, counts.removed))
-        await connection.execute(QUERIES["delete_document"], {"document_id": lease.document_id})
+        await connection.execute(QUERIES["delete_document"], {"document_id": document_id})
 
 
 async def fail_document(database: Database, lease: Lease, reason: str) -> None:
-    """Records why the document cannot be read, and drops its passages: what they say may no longer be true. Raises LeaseLost."""
+    """Records why the document cannot be read, and drops its passages: what they say may no longer be true.
+
+    Raises LeaseLost.
+    """
     async with database.transaction() as connection:
         await hold(connection, lease)
-        assert lease.document_id is not None
-        await connection.execute(QUERIES["lock_document"], {"document_id": lease.document_id})
-        counts = await swap_chunks(connection, lease.document_id, None, [])
-        parameters = {"document_id": lease.document_id, "stamp": lease.stamp, "reason": reason}
+        document_id, _ = await _lock_document(connection, lease)
+        counts = await swap_chunks(connection, document_id, None, [])
+        parameters = {"document_id": document_id, "stamp": lease.stamp, "reason": reason}
         await connection.execute(QUERIES["fail_document"], parameters)
         await finish_failed(connection, lease, reason, counts.removed)
+
+
+async def _lock_document(connection: Connection, lease: Lease) -> tuple[int, bool]:
+    """Returns the document's id, and whether it has been in the index before. Raises LeaseLost when it is gone."""
+    parameters = {"document_id": lease.document_id}
+    row = await (await connection.execute(QUERIES["lock_document"], parameters)).fetchone()
+    if row is None:
+        raise LeaseLost
+    return row["id"], row["indexed_at"] is not None
 
 
 async def _is_unchanged(database: Database, lease: Lease, raw: RawDocument, content_hash: bytes) -> bool:
@@ -112,7 +122,8 @@ async def _find_embeddings(
 
 
 async def _embed(model: ModelClient, texts: dict[bytes, str]) -> dict[bytes, NDArray[np.float32]]:
-    hashes, found = list(texts), {}
+    hashes = list(texts)
+    found: dict[bytes, NDArray[np.float32]] = {}
     for start in range(0, len(hashes), BATCH):
         batch = hashes[start : start + BATCH]
         vectors = await model.embed([texts[key] for key in batch], bulk=True)
@@ -144,12 +155,8 @@ async def _swap(
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
-        assert lease.document_id is not None
-        row = await (await connection.execute(QUERIES["lock_document"], parameters)).fetchone()
-        assert row is not None
-        counts = await swap_chunks(
-            connection, lease.document_id, lease.version_id, chunks, expires_at=document.expires_at
-        )
+        document_id, is_known = await _lock_document(connection, lease)
+        counts = await swap_chunks(connection, document_id, lease.version_id, chunks, expires_at=document.expires_at)
         await connection.execute(QUERIES["update_document"], parameters)
-        outcome = "changed" if row["indexed_at"] else "added"
+        outcome = "changed" if is_known else "added"
         await finish(connection, lease, outcome, (embedded, len(chunks) - embedded, counts.removed))

@@ -11,7 +11,7 @@ WHERE version_id = %(version_id)s AND hash = ANY(%(hashes)s) ORDER BY hash;
 
 -- name: lock_document
 -- why: one writer at a time; says whether it has been in the index before.
-SELECT indexed_at FROM documents WHERE id = %(document_id)s FOR UPDATE;
+SELECT id, indexed_at FROM documents WHERE id = %(document_id)s FOR UPDATE;
 
 -- name: update_document
 -- why: in the same transaction as its chunks.

@@ -1,4 +1,4 @@
-"""The ledger: looks at sources and the jobs that come of them. It alone is the truth; a message only says "look here"."""
+"""The ledger: looks at sources and the jobs that come of them. It alone is the truth; a message only says "look"."""
 
 import logging
 import traceback
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
-from tandem.models.client import ModelClient
 
 from index.documents import DocumentError
 from index.indexing import fail_document, index_document, remove_document
@@ -18,6 +17,7 @@ from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import DatabaseUnavailable, ModelBusy, ModelUnavailable, SourceError
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 QUERIES = load_queries("index", "jobs.sql")
@@ -85,10 +85,9 @@ async def enqueue_look(
         "accept_removals": accept_removals,
     }
     try:
-        row = await database.fetch_one(QUERIES["add_look"], parameters)
+        [row] = await database.fetch_all(QUERIES["add_look"], parameters)
     except psycopg.errors.ForeignKeyViolation as error:
         raise SourceError(f"The source {source.name} was removed.") from error
-    assert row is not None
     await send_wakeup(settings, database.conninfo)
     return int(row["id"])
 
@@ -123,11 +122,18 @@ async def enqueue_due_looks(database: Database, settings: Settings) -> int:
     return added
 
 
-async def run_next_job(database: Database, model: ModelClient, settings: Settings, *, worker: str) -> bool:
-    """Leases one job that is due, does it and records how it ended; False when none is due or the model server is away.
+async def is_work_due(database: Database) -> bool:
+    """Whether `run_next_job` would find anything to do; costs no model server."""
+    [row] = await database.fetch_all(QUERIES["is_work_due"])
+    return bool(row["due"])
 
-    A fault of the document or the source is recorded, not raised. Raises DatabaseUnavailable or psycopg.OperationalError
-    when the ledger cannot be written; the job's lease then runs out, and another worker takes it.
+
+async def run_next_job(database: Database, model: ModelClient, settings: Settings, *, worker: str) -> bool:
+    """Leases one job that is due, does it and records how it ended.
+
+    False when none is due, or the model server is away. A fault of the document or the source is recorded, not raised.
+    Raises DatabaseUnavailable or psycopg.OperationalError when the ledger cannot be written; the job's lease then
+    runs out, and another worker takes it.
     """
     lease = await lease_job(database, settings, worker)
     if lease is None:
@@ -185,7 +191,7 @@ async def _give_up(database: Database, lease: Lease, reason: str) -> None:
 
 
 async def _close_looks(database: Database) -> None:
-    """Ends the looks whose jobs have all ended. After each job's own commit, so that the last of two workers sees both."""
+    """Ends the looks whose jobs have all ended. After a job's own commit, so that the last of two workers sees both."""
     await database.execute(QUERIES["list_again"])
     for row in await database.fetch_all(QUERIES["close_looks"]):
         if row["version_id"] is not None:

@@ -49,6 +49,16 @@ WHERE state = 'running' AND NOT again
     AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))
 RETURNING version_id;
 
+-- name: is_work_due
+-- why: the ledger is asked every few seconds, and mostly has nothing.
+SELECT EXISTS (
+    SELECT FROM jobs WHERE state IN ('queued', 'running')
+        AND ((state = 'queued' AND due_at <= now()) OR (state = 'running' AND lease_until < now()))
+) OR EXISTS (
+    SELECT FROM looks l WHERE state = 'running'
+        AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))
+) AS due;
+
 -- name: read_look
 -- why: counted from the jobs themselves, so that progress can never drift from the truth.
 SELECT l.id, s.name AS source, l.state,

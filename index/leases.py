@@ -43,7 +43,7 @@ class Lease:
 
 
 async def lease_job(database: Database, settings: Settings, worker: str) -> Lease | None:
-    """Takes the job that has been due longest: a queued one, or one whose worker went silent. None when nothing is due."""
+    """Takes the job that has been due longest: a queued one, or one whose worker went silent. None if none is due."""
     row = await database.fetch_one(QUERIES["lease_job"], {"worker": worker, "lease_s": settings.lease_s})
     if row is None:
         return None

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-from tandem.models.client import ModelClient
-
 from index.documents import ListedDocument
 from index.folder import list_folder
 from index.leases import Lease, finish, finish_failed, hold
@@ -12,6 +10,7 @@ from index.versions import describe_pipeline, find_version
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import SourceError
+from tandem.models.client import ModelClient
 
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
@@ -31,8 +30,7 @@ async def list_source(database: Database, model: ModelClient, lease: Lease) -> N
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
-        row = await (await connection.execute(QUERIES["count_gone"], parameters)).fetchone()
-        assert row is not None
+        [row] = await (await connection.execute(QUERIES["count_gone"], parameters)).fetchall()
         if not row["accept_removals"]:
             _refuse_landslide(lease.source.name, len(listed), row["known"], row["gone"])
         for statement in ("add_documents", "add_index_jobs", "add_remove_jobs", "mark_seen", "begin_running"):

@@ -47,7 +47,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index at all."""
+    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index."""
 
     hits: tuple[Hit, ...]
     index_version: str

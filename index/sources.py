@@ -98,7 +98,10 @@ async def find_source(database: Database, name: str) -> Source:
 
 
 async def remove_source(database: Database, name: str, *, removed_by: str) -> None:
-    """Removes a source with its documents, passages and jobs, at once, also while a job of it runs. Raises SourceError."""
+    """Removes a source with its documents, passages and jobs at once, also while a job of it runs.
+
+    Raises SourceError when there is none of that name.
+    """
     async with database.transaction() as connection:
         row = await (await connection.execute(QUERIES["lock_source"], {"name": name})).fetchone()
         if row is None:

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 
-from tandem.models.client import ModelClient
-
 from index.analyser import ANALYSER, AVERAGE_TERMS, K1, B
 from index.chunks import CHUNKER
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
+from tandem.models.client import ModelClient
 
 QUERIES = load_queries("index", "versions.sql")
 DENSE_WEIGHT, LEXICAL_WEIGHT = 0.8, 0.2
@@ -30,8 +29,7 @@ async def find_version(database: Database, pipeline: Mapping[str, object]) -> in
     parameters = {"pipeline": json.dumps(pipeline)}
     async with database.transaction() as connection:
         await connection.execute(QUERIES["add_version"], parameters)
-        row = await (await connection.execute(QUERIES["find_version"], parameters)).fetchone()
-    assert row is not None
+        [row] = await (await connection.execute(QUERIES["find_version"], parameters)).fetchall()
     return int(row["id"])
 
 

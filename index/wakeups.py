@@ -18,11 +18,10 @@ INSTALL_LOCK = 7_139_002
 log = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=4)
-def connect_broker(broker_url: str | None, conninfo: str) -> Celery:
+def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
     """Returns an application that knows the broker and no task: BROKER_URL, else the queue in this Postgres (pgmq).
 
-    Connects to nothing yet, but for installing the queue's tables where they are missing: then psycopg.OperationalError.
+    Installs the queue's tables there, so it may raise psycopg.OperationalError; connects to nothing else yet.
     """
     app = Celery("tandem", set_as_current=False)
     app.conf.update(
@@ -37,7 +36,7 @@ def connect_broker(broker_url: str | None, conninfo: str) -> Celery:
     else:
         install_queue(conninfo)
         app.conf.update(
-            broker_url="pgmq://",
+            broker_url="pgmq://localhost",
             broker_transport_options={
                 "conn_string": conninfo,
                 "init_extension": False,
@@ -73,7 +72,10 @@ def install_queue(conninfo: str) -> None:
             connection.execute(get_embedded_install_sql().encode())
 
 
+_sender = lru_cache(maxsize=4)(make_broker_app)
+
+
 def _send(settings: Settings, conninfo: str) -> None:
-    app = connect_broker(settings.broker_url, conninfo)
+    app = _sender(settings.broker_url, conninfo)
     with app.connection_for_write() as connection:
         app.send_task(RUN_JOBS, connection=connection, retry=False, ignore_result=True)

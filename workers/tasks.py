@@ -1,0 +1,47 @@
+"""What a message makes a worker do. Each task opens what it needs and closes it again."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+
+from index.jobs import enqueue_due_looks, is_work_due, run_next_job
+from index.wakeups import send_wakeup
+from tandem.db.pool import Database
+from tandem.models.client import ModelClient
+from tandem.settings import Settings
+
+TURN_S = 20.0
+"""How long one message keeps a worker, which then sends itself the next: so none outlives its broker's patience."""
+
+
+def run_jobs(settings: Settings, stopping: threading.Event) -> None:
+    """Does jobs until none is due, the turn is over or the worker is to stop."""
+    asyncio.run(_run_jobs(settings, stopping))
+
+
+def look_at_sources(settings: Settings) -> None:
+    """Asks for a look at every source that is due for one."""
+    asyncio.run(_look_at_sources(settings))
+
+
+async def _run_jobs(settings: Settings, stopping: threading.Event) -> None:
+    async with Database.open(settings, max_size=3) as database:
+        if await is_work_due(database):  # mostly not, and a model client takes longer to open than this takes to ask
+            async with ModelClient.open(settings) as model:
+                await _drain(database, model, settings, stopping)
+
+
+async def _drain(database: Database, model: ModelClient, settings: Settings, stopping: threading.Event) -> None:
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    turn_ends = time.monotonic() + TURN_S
+    while not stopping.is_set() and await run_next_job(database, model, settings, worker=worker):
+        if time.monotonic() > turn_ends:
+            await send_wakeup(settings, database.conninfo)
+            return
+
+
+async def _look_at_sources(settings: Settings) -> None:
+    async with Database.open(settings, max_size=1) as database:
+        await enqueue_due_looks(database, settings)
