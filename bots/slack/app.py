@@ -40,15 +40,18 @@ async def run_slack(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stopped.set)
         try:
-            async with serve_slack(settings, database, agent, Inbox(database, settings)):
+            async with serve_slack(settings, database, agent, Inbox(database, settings)) as answering:
+                answering.add_done_callback(lambda _: stopped.set())  # it ends by itself only if something is broken
                 await stopped.wait()
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
 
 
 @asynccontextmanager
-async def serve_slack(settings: Settings, database: Database, agent: Agent, inbox: Inbox) -> AsyncIterator[None]:
-    """Receives and answers while the body runs. Raises TokenError before that."""
+async def serve_slack(
+    settings: Settings, database: Database, agent: Agent, inbox: Inbox
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Receives and answers while the body runs, which is given the task that answers. Raises TokenError before that."""
     client = make_client(settings)
     identity = await identify(client)
     posts = Posts(client, identity.bot)
@@ -58,7 +61,7 @@ async def serve_slack(settings: Settings, database: Database, agent: Agent, inbo
     async with receive(_make_app(settings, identity, desk), settings):
         answering = asyncio.create_task(conversation.run())
         try:
-            yield
+            yield answering
         finally:
             answering.cancel()
             with suppress(asyncio.CancelledError):

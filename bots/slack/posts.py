@@ -100,10 +100,18 @@ class Posts:
                 channel=channel, oldest=since, include_all_metadata=True, limit=PAGE
             )
         found: dict[int, str] = {}
+        unmarked: list[str] = []
         async for page in pages:
             for message in page["messages"]:
-                if message.get("bot_id") == self._bot_id and (number := _number(message, event)) is not None:
+                if message.get("bot_id") != self._bot_id or message["ts"] < since:
+                    continue
+                if (number := _number(message, event)) is not None:
                     found[number] = message["ts"]
+                elif (message.get("metadata") or {}).get("event_type") != EVENT_TYPE:
+                    unmarked.append(message["ts"])
+        if thread and 0 not in found and len(unmarked) == 1:
+            # A stream gets its metadata when it ends. Questions of a thread are answered one at a time, so it is ours.
+            found[0] = unmarked[0]
         return found
 
 

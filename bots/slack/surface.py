@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from slack_sdk.errors import SlackApiError
 
 from bots.slack.blocks import progress
-from bots.slack.client import LOST, Identity, error_code, is_uncertain
+from bots.slack.client import LOST, Identity, error_code, is_hopeless, is_uncertain
 from bots.slack.posts import LOOK_AFTER_S, Posts
 from bots.slack.reply import ResponseReply, SlackReply, task
 from bots.surface import Event, Reply, ReplyImpossible
 
 FIRST_LINE = "Working on it"
-_TRANSIENT = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+_ONLY_HERE = {"ratelimited", "rate_limited", "message_limit_exceeded", "channel_type_not_supported", "user_not_found"}
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class SlackSurface:
             )
         except (SlackApiError, *LOST) as error:
             if isinstance(error, SlackApiError) and not is_uncertain(error):
-                if error_code(error) not in _TRANSIENT:
+                if error_code(error) not in _ONLY_HERE and not is_hopeless(error):
                     self._streams = False
                     log.warning("Slack streams no answers here (%s); they are edited instead", error_code(error))
                 return None

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from bots.inbox import Inbox
 from bots.slack import receiving
 from bots.slack.app import serve_slack
 from bots.surface import Event
 from tandem.db.pool import Database
-from tandem.errors import DatabaseUnavailable
+from tandem.errors import DatabaseUnavailable, TokenError
 from tandem.settings import Settings
 from tests.bots.scripted import ScriptedAgent
 from tests.doubles.slack import Fault, SlackDouble
@@ -284,6 +285,22 @@ async def test_a_broken_connection_at_every_call_leads_to_one_whole_answer(
     assert visible_text(reply).count("You said: hi") == 1
 
 
+async def test_a_stream_whose_start_was_lost_is_found_without_its_mark(
+    slack: SlackDouble, bot: None, agent: ScriptedAgent
+) -> None:
+    slack.api.hides_streams = True
+    earlier = slack.say(f"{BOT} earlier")
+    await finished(slack, lambda: slack.replies(earlier))
+    slack.fail("chat.startStream", Fault(reset="after"))
+    slack.say("later", thread=earlier["ts"])
+    replies = await finished(slack, lambda: slack.replies(earlier), 2)
+    assert ["You said: earlier" in visible_text(replies[0]), "You said: later" in visible_text(replies[1])] == [
+        True
+    ] * 2
+    assert len(slack.replies(earlier)) == 2
+    assert calls(slack, "chat.postMessage") == []
+
+
 async def test_server_errors_are_lived_through(slack: SlackDouble, bot: None) -> None:
     for method in ("startStream", "appendStream", "stopStream", "postMessage", "update"):
         slack.fail(f"chat.{method}", Fault(status=500))
@@ -339,7 +356,7 @@ async def test_a_place_that_is_gone_ends_the_event(
     slack: SlackDouble, bot: None, database: Database, gone: str
 ) -> None:
     for method in ("chat.startStream", "chat.postMessage"):
-        slack.fail(method, Fault(error=gone), times=5)
+        slack.fail(method, Fault(error=gone))
     asked = slack.say(f"{BOT} hi")
     query = b"SELECT fault FROM inbox WHERE id = %(id)s AND state = 'done'"
     row = None
@@ -348,6 +365,9 @@ async def test_a_place_that_is_gone_ends_the_event(
             await asyncio.sleep(0.05)
             row = await database.fetch_one(query, {"id": f"slack:C1:{asked['ts']}"})
     assert row == {"fault": "no reply possible"}
+    other = slack.say(f"{BOT} hi", channel="G1")
+    await finished(slack, lambda: slack.replies(other))
+    assert calls(slack, "chat.startStream")[-1]["channel"] == "G1"
 
 
 async def test_refreshed_and_broken_connections_are_replaced(
@@ -381,6 +401,15 @@ async def test_a_connection_url_that_has_run_out_is_replaced(
         await slack.wait(lambda: slack.deliverer.refuses == 0 and slack.deliverer.sockets)
         asked = slack.say(f"{BOT} hi")
         await finished(slack, lambda: slack.replies(asked))
+
+
+async def test_an_app_token_that_slack_refuses_ends_the_start(
+    slack: SlackDouble, settings: Settings, database: Database, agent: ScriptedAgent
+) -> None:
+    wrong = slack.connect(settings).model_copy(update={"slack_app_token": SecretStr("xapp-wrong")})
+    with pytest.raises(TokenError, match="Slack refuses SLACK_APP_TOKEN"):
+        async with serve_slack(wrong, database, agent, Inbox(database, settings)):
+            raise AssertionError("it must not start")
 
 
 async def test_two_replicas_answer_each_question_once(

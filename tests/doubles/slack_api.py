@@ -30,6 +30,8 @@ class WebApi:
 
     def __init__(self, workspace: Workspace, announce: Announce) -> None:
         self.scopes: set[str] = set()
+        self.hides_streams = False
+        """Whether a thread that is read lacks a stream's blocks until it ends; Slack's documentation is silent."""
         self._workspace = workspace
         self._announce = announce
         self.methods: dict[str, Method] = {
@@ -221,6 +223,8 @@ class WebApi:
         start = int(arguments.get("cursor") or 0)
         end = start + min(int(arguments.get("limit") or 100), PAGE)
         shown = messages[start:end]
+        if self.hides_streams:
+            shown = [m | {"blocks": []} if m.get("streaming_state") == "in_progress" else m for m in shown]
         if arguments.get("include_all_metadata") not in (True, "1", "true"):
             shown = [{key: value for key, value in message.items() if key != "metadata"} for message in shown]
         cursor = str(end) if end < len(messages) else ""
