@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from tandem.models.client import ModelClient
 
 from bots.commands import Agent
 from bots.conversation import Conversation
@@ -22,6 +21,7 @@ from bots.slack.surface import SlackSurface
 from bots.slack.threads import Threads
 from graph.agent import Agent as GraphAgent
 from tandem.db.pool import Database
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 log = logging.getLogger(__name__)

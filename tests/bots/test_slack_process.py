@@ -45,23 +45,18 @@ async def test_a_question_survives_sigkill_and_gets_one_answer(
     process = start(slack, model_settings, log)
     try:
         await slack.wait(lambda: slack.deliverer.sockets, within_s=30)
-        asked = slack.say(f"{BOT} Write a short poem about autumn leaves.")
+        asked = slack.say(f"{BOT} Hello, tandemonium!")
         await slack.wait(lambda: slack.replies(asked), within_s=30)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         await slack.wait(lambda: not slack.deliverer.sockets)
 
         process = start(slack, model_settings, log)
-        await slack.wait(lambda: slack.replies(asked) and feedback_values(slack.replies(asked)[0]), within_s=60)
+        await slack.wait(lambda: slack.replies(asked) and feedback_values(slack.replies(asked)[0]), within_s=120)
         [reply] = slack.replies(asked)
         assert reply.get("streaming_state") != "in_progress"
         assert len(visible_text(reply)) > 20
-
-        follow_up = slack.say("Thank you! And about snow?", thread=asked["ts"])
-        await slack.wait(lambda: len(slack.replies(asked)) == 2, within_s=60)
-        await slack.wait(lambda: feedback_values(slack.replies(asked)[1]), within_s=60)
-        assert follow_up["text"] not in log.read_text()
-        assert "autumn" not in log.read_text()
+        assert "tandemonium" not in log.read_text()
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
