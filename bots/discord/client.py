@@ -9,7 +9,6 @@ import yarl
 from discord import app_commands
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from tandem.models.client import ModelClient
 
 from bots.commands import Agent
 from bots.conversation import Conversation
@@ -24,6 +23,7 @@ from bots.inbox import DATABASE_TROUBLE, Inbox
 from graph.agent import Agent as GraphAgent
 from tandem.db.pool import Database
 from tandem.errors import TandemError, TokenError
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)

@@ -75,7 +75,8 @@ class DiscordSurface:
     def _reply(
         self, event: Event, message_id: int, response: Response | None, parts: list[int] | None = None
     ) -> DiscordReply:
-        header = _header(event) if "token" in event.address and response is None else ""
+        alone = "token" in event.address and response is None
+        header = _header(event) if alone or (response and event.kind == "question") else ""
         channel = self._channel(event)
         reply = DiscordReply(
             channel, message_id, nonce=str(_snowflake(event)), response=response, header=header, parts=parts
@@ -97,7 +98,7 @@ def _snowflake(event: Event) -> int:
 
 
 def _header(event: Event) -> str:
-    """What a reply begins with that stands alone in the channel, because the command's own place for it is gone."""
+    """What a reply to `/ask` begins with, as Discord shows nobody what was asked, and any that stands alone."""
     command = "ask" if event.kind == "question" else event.kind
     said = " ".join(f"/{command} {event.text}".replace("`", "").split())
     return f"> `{said[:QUOTED]}`\n"

@@ -40,6 +40,15 @@ async def test_a_mention_is_answered_with_a_reply_to_it(stage: Stage) -> None:
     assert agent.asked[0].conversation != agent.asked[1].conversation
 
 
+async def test_the_bots_own_role_calls_it_as_its_name_does(stage: Stage) -> None:
+    agent, double = ScriptedAgent(), stage.double
+    await stage.start(agent)
+    [role] = [role for role in double.guild.roles.values() if role.managed]
+    stage.ada.say(double.general, f"<@&{role.id}> hello")
+    await stage.settle(events=1)
+    assert agent.asked[0].text == "hello"
+
+
 async def test_what_is_not_for_the_bot_is_left_alone(stage: Stage) -> None:
     agent, double, ada = ScriptedAgent(), stage.double, stage.ada
     await stage.start(agent)

@@ -14,7 +14,7 @@ from bots.surface import Event
 from tandem.db.pool import Database
 from tandem.errors import DatabaseUnavailable, TokenError
 from tandem.settings import Settings
-from tests.bots.scripted import ScriptedAgent
+from tests.bots.scripted import MortalInbox, ScriptedAgent
 from tests.doubles.discord import DiscordDouble, run_discord_double
 from tests.doubles.discord_bots import Stage, aim_at, open_stage
 
@@ -97,6 +97,22 @@ async def test_a_request_that_fails_once_leads_to_one_whole_reply(
     assert double.rest.faults == []
     [reply] = double.bot_messages(double.general)
     assert reply.content.startswith("You said: hello")
+
+
+@pytest.mark.parametrize("moment", ["record_reply", "finish"])
+async def test_a_crash_leads_to_one_reply_even_when_discord_has_forgotten_its_nonces(stage: Stage, moment: str) -> None:
+    agent, double = ScriptedAgent({"Q": "apple " * 500}), stage.double
+    doomed = MortalInbox(stage.database, stage.settings, dies_at=moment)
+    await stage.start(agent, doomed)
+    ask(stage, "Q")
+    await doomed.dead.wait()
+    await stage.stop()
+    double.clock.advance(600)
+    await stage.start(agent)
+    await stage.settle(events=1)
+    parts = double.bot_messages(double.general)
+    assert len(parts) == 2
+    assert "".join(part.content for part in parts).count("apple") == 500
 
 
 async def test_a_channel_that_refuses_the_bot_holds_up_no_other(stage: Stage) -> None:

@@ -55,10 +55,10 @@ class Stage:
         for replica in ended:
             replica.result()
 
-    async def settle(self, *, events: int) -> None:
+    async def settle(self, *, events: int, seconds: float = 20.0) -> None:
         """Waits until that many events are done, and a little longer, to see that nothing else happens."""
         query = b"SELECT count(*) AS stored, count(*) FILTER (WHERE state = 'done') AS done FROM inbox"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds):
             while await self.database.fetch_one(query) != {"stored": events, "done": events}:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)

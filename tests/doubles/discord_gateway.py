@@ -177,6 +177,9 @@ class Gateway:
         bot = self._backend.bot_user.id
         if event == "GUILD_CREATE":
             intent_rules.prune_guild_create(shaped, session.intents, bot)
+            for role in shaped["roles"]:
+                if role["managed"]:  # simcord leaves out whose it is
+                    role["tags"] = {"bot_id": str(bot)}
         if event in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and not session.intents.message_content:
             intent_rules.censor_message(shaped, bot, backend=self._backend)
         session.dispatch(event, shaped)
