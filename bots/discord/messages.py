@@ -18,6 +18,7 @@ RETRY_DELAYS_S = (0.5, 1.0, 2.0)
 TOKEN_LIFE = timedelta(minutes=14, seconds=30)  # Discord's is fifteen minutes
 SCANNED = 100
 UNKNOWN_WEBHOOK, INVALID_WEBHOOK_TOKEN = 10015, 50027
+CLOSED = (50083, 160002)  # the thread is archived and locked; a reply needs Read Message History
 NETWORK_TROUBLE = (aiohttp.ClientError, OSError, TimeoutError)
 _T = TypeVar("_T")
 
@@ -45,6 +46,10 @@ async def persist(call: Callable[[], Awaitable[_T]]) -> _T:
         ) from error
     except discord.NotFound as error:
         raise ReplyImpossible(f"What I would write to is gone from Discord ({error.text}).") from error
+    except discord.HTTPException as error:
+        if error.code in CLOSED:
+            raise ReplyImpossible(f"Discord takes no reply there ({error.text}).") from error
+        raise
 
 
 class Channel:

@@ -60,7 +60,7 @@ class LiveText:
 class DiscordReply:
     """A reply that is visible already.
 
-    `response` is there for a command, unless its reply had to stand alone in the channel, below a `header`.
+    `response` is there for a command, unless its reply had to stand alone in the channel. `header` begins the text.
     `parts` are the further messages of a long answer, None where a crash has made us forget whether there are any.
     """
 

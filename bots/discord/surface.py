@@ -33,41 +33,33 @@ class DiscordSurface:
             live.cancel()
 
     async def find_reply(self, event: Event) -> DiscordReply | None:
-        channel = self._channel(event)
-        if response := self._response(event):
-            message = await response.read()
-            if message is not None and not message.flags.loading:
-                return self._reply(event, message.id, response)
-            header = _header(event)
-            found = await channel.find(_snowflake(event), lambda m: m.content.startswith(header))
-        else:
-            asked = _snowflake(event)
-            found = await channel.find(asked, lambda m: m.reference is not None and m.reference.message_id == asked)
+        response = self._response(event)
+        if response and (message := await response.read()) and not message.flags.loading:
+            return self._reply(event, message.id, response)
+        found = await self._channel(event).find(_snowflake(event), lambda message: _answers(message, event))
         return self._reply(event, found[0], None) if found else None
 
     async def open_reply(self, event: Event) -> DiscordReply:
+        content = _header(event) + show_line(FIRST_LINE)
         response = self._response(event)
-        if response and (message_id := await self._take_up(event, response)):
+        if response and (message_id := await self._take_up(event, response, content)):
             return self._reply(event, message_id, response, parts=[])
         asked = _snowflake(event)
-        header = _header(event) if response else ""
-        message_id = await self._channel(event).send(
-            header + show_line(FIRST_LINE), nonce=str(asked), reply_to=None if response else asked
-        )
+        message_id = await self._channel(event).send(content, nonce=str(asked), reply_to=None if response else asked)
         return self._reply(event, message_id, None, parts=[])
 
     def resume(self, event: Event, reference: Mapping[str, str]) -> DiscordReply:
         response = self._response(event) if reference["responded"] else None
         return self._reply(event, int(reference["message"]), response)
 
-    async def _take_up(self, event: Event, response: Response) -> int | None:
+    async def _take_up(self, event: Event, response: Response, content: str) -> int | None:
         """Replaces Discord's own "thinking" line; None if the command was not acknowledged in time or is too old.
 
         Whichever process received the command acknowledges it, perhaps a moment after this one has claimed it.
         """
         wait_until = discord.utils.snowflake_time(_snowflake(event)) + ACKNOWLEDGED_WITHIN
         while True:
-            message_id = await response.edit(show_line(FIRST_LINE))
+            message_id = await response.edit(content)
             if message_id or discord.utils.utcnow() > wait_until:
                 return message_id
             await asyncio.sleep(LOOK_EVERY_S)
@@ -75,11 +67,13 @@ class DiscordSurface:
     def _reply(
         self, event: Event, message_id: int, response: Response | None, parts: list[int] | None = None
     ) -> DiscordReply:
-        alone = "token" in event.address and response is None
-        header = _header(event) if alone or (response and event.kind == "question") else ""
-        channel = self._channel(event)
         reply = DiscordReply(
-            channel, message_id, nonce=str(_snowflake(event)), response=response, header=header, parts=parts
+            self._channel(event),
+            message_id,
+            nonce=str(_snowflake(event)),
+            response=response,
+            header=_header(event),
+            parts=parts,
         )
         self._live.add(reply.live)
         return reply
@@ -97,8 +91,20 @@ def _snowflake(event: Event) -> int:
     return int(event.id.rpartition(":")[2])
 
 
+def _answers(message: discord.Message, event: Event) -> bool:
+    """Whether this message of the bot's is the reply to that message or command, or stands alone below its words."""
+    asked = _snowflake(event)
+    if "token" not in event.address:
+        return message.reference is not None and message.reference.message_id == asked
+    if message.interaction_metadata is not None:
+        return message.interaction_metadata.id == asked and not message.flags.loading
+    return message.content.startswith(_header(event))
+
+
 def _header(event: Event) -> str:
-    """What a reply to `/ask` begins with, as Discord shows nobody what was asked, and any that stands alone."""
+    """What the reply to a command begins with: Discord shows nobody what was asked."""
+    if "token" not in event.address:
+        return ""
     command = "ask" if event.kind == "question" else event.kind
     said = " ".join(f"/{command} {event.text}".replace("`", "").split())
     return f"> `{said[:QUOTED]}`\n"

@@ -80,6 +80,21 @@ async def test_an_answer_that_comes_after_a_quarter_of_an_hour_still_lands_in_it
     assert "You said: Q" in response.content
 
 
+async def test_a_response_whose_place_was_not_recorded_is_found_after_its_token_has_died(stage: Stage) -> None:
+    agent, double = ScriptedAgent(), stage.double
+    doomed = MortalInbox(stage.database, stage.settings, dies_at="record_reply")
+    await stage.start(agent, doomed)
+    asked = stage.ada.run(double.general, "ask", question="Q")
+    await doomed.dead.wait()
+    await stage.stop()
+    double.clock.advance(16 * MINUTE)
+    await stage.start(agent)
+    await stage.settle(events=1)
+    [response] = double.bot_messages(double.general)
+    assert response.id == asked.message_id
+    assert "You said: Q" in response.content
+
+
 @pytest.mark.parametrize("crash", [False, True])
 async def test_a_command_that_was_stored_but_never_acknowledged_is_answered_in_the_channel(
     stage: Stage, crash: bool
