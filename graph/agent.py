@@ -64,7 +64,7 @@ class Agent:
             State(), config, context=context, stream_mode=["custom", "updates"], durability="exit"
         ):
             if mode == "custom":
-                yield event  # type: ignore[misc]
+                yield event
             else:
                 answer = next((u["answer"] for u in event.values() if u and "answer" in u), answer)  # type: ignore[union-attr]
         if answer is None:

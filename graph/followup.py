@@ -14,7 +14,7 @@ SHORT_WORDS = 3
 
 
 def leans_on_history(question: str) -> bool:
-    """Says whether the question points back: short with a pronoun or an opening such as "what about", or a few bare words."""
+    """Says whether the question points back: short, with a pronoun or an opening such as "and", or a few bare words."""
     words = len(_WORD.findall(question))
     return words <= SHORT_WORDS or (words <= LEANING_WORDS and bool(_LEANING.search(question.strip())))
 

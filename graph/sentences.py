@@ -1,39 +1,65 @@
-"""Sentences: cut from a stream as soon as they are whole, and from a passage for quoting."""
+"""Sentences: cut from a draft as soon as they are whole, and found in a passage for quoting."""
 
 import re
+from collections.abc import Iterator
 
 _ABBREVIATION = r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bvs)(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bNo)(?<!\bU\.S)(?<!\b[A-Z])"
-_END = re.compile(rf"{_ABBREVIATION}[.!?][\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_]*[A-Z0-9])|\n+")
-_MARKER = re.compile(r"^\s*(#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s?|\|)")
-_CITATION = re.compile(r"\s*\[\d+\]")
+_STOP = rf"{_ABBREVIATION}[.!?][\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_]*[A-Z0-9])"
+_MARK = r"(?:#{1,6}|[-*+]|\d+[.)]|>)\s"
+_END = re.compile(rf"{_STOP}|\n\s*\n|\n(?=\s*{_MARK})")
+_STOPS = re.compile(_STOP)
+_MARKER = re.compile(rf"\s*(?:{_MARK}\s*)*")
+_NO_PROSE = re.compile(r"\s*(\||[-=*_ ]{3,}$)")
+_CITATION = re.compile(r"\s*\[\d+\](?!\()")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
 def take_sentences(text: str) -> tuple[list[str], str]:
-    """Returns the sentences that are whole and the rest that may go on. Nothing but blanks is lost."""
+    """Returns the sentences of a draft that are whole, and the rest that may go on. Nothing but blanks is lost."""
     sentences, start = [], 0
     for match in _END.finditer(text):
-        sentence = text[start : match.end()].strip()
-        if sentence:
+        if sentence := text[start : match.end()].strip():
             sentences.append(sentence)
         start = match.end()
     return sentences, text[start:].lstrip() if sentences else text[start:]
 
 
 def split_sentences(text: str) -> list[str]:
-    """All sentences of a passage, without list and heading markers; table rows and code are left out."""
+    """All sentences of a passage, verbatim, without list and heading markers; tables and code are left out."""
     sentences: list[str] = []
-    fenced = False
-    for block in text.splitlines():
-        if block.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-            continue
-        if fenced or not block.strip() or block.lstrip().startswith("|") or set(block.strip()) <= set("-=* "):
-            continue
-        whole, rest = take_sentences(_MARKER.sub("", block))
-        sentences += [*whole, rest.strip()] if rest.strip() else whole
+    for start, end in _find_paragraphs(text):
+        for stop in (match.end() for match in _STOPS.finditer(text, start, end)):
+            sentences.append(text[start:stop])
+            start = stop + len(text[stop:end]) - len(text[stop:end].lstrip())
+        if text[start:end].strip():
+            sentences.append(text[start:end].strip())
     return sentences
 
 
-def strip_citations(text: str) -> str:
-    """The text without citation numbers that a model made up."""
-    return _CITATION.sub("", text)
+def tidy(sentence: str) -> str:
+    """The sentence on one line, without citation numbers that a model made up and without links' targets."""
+    return " ".join(_CITATION.sub("", _LINK.sub(r"\1", sentence)).split())
+
+
+def _find_paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of prose: lines that are wrapped belong together, an item or heading stands alone."""
+    offset, start, end, fenced = 0, 0, 0, False
+    for line in text.splitlines(keepends=True):
+        fence = line.lstrip().startswith(("```", "~~~"))
+        fenced ^= fence
+        marker = _MARKER.match(line)
+        body = marker.end() if marker else 0
+        if fence or fenced or not line.strip() or _NO_PROSE.match(line):
+            yield start, end
+            start = end = offset + len(line)
+        elif line[:body].strip():
+            yield start, end
+            start, end = offset + body, offset + len(line.rstrip())
+            if line.lstrip().startswith("#"):
+                yield start, end
+                start = end = offset + len(line)
+        else:
+            start = offset + body if start == end else start
+            end = offset + len(line.rstrip())
+        offset += len(line)
+    yield start, end

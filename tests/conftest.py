@@ -1,4 +1,4 @@
-"""Real parts for every test: an embedded Postgres and a model server for the session, a fresh database for each test."""
+"""Real parts for every test: an embedded Postgres and a model server for the run, a fresh database for each test."""
 
 import itertools
 import os
@@ -59,7 +59,8 @@ def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     deadline = time.monotonic() + MODEL_START_S
     try:
         while not address.exists():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.05)
         url = address.read_text().strip()
         assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200

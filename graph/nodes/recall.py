@@ -16,6 +16,8 @@ async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["re
     earlier = [exchange["standalone"] for exchange in history if exchange["question_id"] != question.id]
     standalone = make_standalone(question.text, earlier)
     if answer := await find_answer(runtime.context.database, question):
-        exchange = Exchange(question_id=question.id, question=question.text, standalone=standalone, answer=answer.answer)
+        exchange = Exchange(
+            question_id=question.id, question=question.text, standalone=standalone, answer=answer.answer
+        )
         return Command(update={"answer": answer, "history": [exchange]}, goto="__end__")
     return Command(update={"standalone": standalone}, goto="retrieve")

@@ -30,9 +30,13 @@ async def _ask(text: str, audience: list[str] | None, as_json: bool) -> None:
     settings = begin("ask", quiet=True)
     console, identity = Console(highlight=False), new_id()
     question = Question(
-        id=f"ask:{identity}", text=text, conversation=f"ask:{identity}", viewer=terminal_viewer(audience), user="terminal"
+        id=f"ask:{identity}",
+        text=text,
+        conversation=f"ask:{identity}",
+        viewer=terminal_viewer(audience),
+        user="terminal",
     )
-    answer: Answer | None = None
+    answers: list[Answer] = []
     async with (
         open_database(settings) as database,
         open_model(settings) as model,
@@ -42,8 +46,8 @@ async def _ask(text: str, audience: list[str] | None, as_json: bool) -> None:
             if isinstance(event, Delta) and not as_json:
                 console.print(event.text, end="", markup=False, soft_wrap=True)
             if isinstance(event, Done):
-                answer = event.answer
-    assert answer is not None
+                answers.append(event.answer)
+    [answer] = answers
     if as_json:
         print(json.dumps(describe_answer(answer), ensure_ascii=False))
         return

@@ -31,7 +31,9 @@ commands = typer.Typer(help="Knowledge sources: add, list, remove.", no_args_is_
 def add(
     path: Annotated[Path, typer.Argument(help="A folder of documents.")],
     name: Annotated[str | None, typer.Option(help="Its name; the folder's own by default.")] = None,
-    audience: Annotated[str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")] = EVERYONE,
+    audience: Annotated[
+        str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")
+    ] = EVERYONE,
     workspace: Annotated[str, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`.")] = ANYWHERE,
     as_json: AsJson = False,
 ) -> None:
@@ -44,14 +46,13 @@ async def _add(path: Path, name: str | None, audience: str, workspace: str, as_j
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        source = await add_source(
-            database, path, name=name, audience=audience, workspace=workspace, added_by=OPERATOR
-        )
+        source = await add_source(database, path, name=name, audience=audience, workspace=workspace, added_by=OPERATOR)
     if as_json:
         print(json.dumps(asdict(source)))
     else:
         Console(highlight=False).print(
-            f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.", markup=False
+            f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.",
+            markup=False,
         )
 
 
@@ -103,7 +104,9 @@ async def _remove(name: str) -> None:
 
 def reindex(
     name: Annotated[str | None, typer.Argument(help="One source; all of them by default.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show a bar until it is done; works without a worker too.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show a bar until it is done; works without a worker too.")
+    ] = False,
     accept_removals: Annotated[
         bool, typer.Option("--accept-removals", help="Go on even if most of the source's documents have gone.")
     ] = False,
@@ -121,9 +124,7 @@ async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json:
         looks: list[int] = []
         for source in await _choose_sources(database, name):
             looks.append(
-                await enqueue_look(
-                    database, settings, source, requested_by=OPERATOR, accept_removals=accept_removals
-                )
+                await enqueue_look(database, settings, source, requested_by=OPERATOR, accept_removals=accept_removals)
             )
         if not wait:
             message = {"looks": looks, "state": "queued"}

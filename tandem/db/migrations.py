@@ -68,6 +68,6 @@ def migrate(conninfo: str) -> list[str]:
 
 
 def _try_lock(connection: psycopg.Connection) -> bool:
-    """Tried again and again, since a statement that waits holds a snapshot, which CREATE INDEX CONCURRENTLY waits for."""
+    """Asked again and again: a statement that waits holds a snapshot, which CREATE INDEX CONCURRENTLY waits for."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
     return bool(row and row[0])

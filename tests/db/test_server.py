@@ -1,4 +1,4 @@
-"""The embedded Postgres starts by itself, is shared, comes back after SIGKILL with all that was committed, and stops when idle."""
+"""The embedded Postgres starts by itself, is shared, comes back whole after SIGKILL, and stops when idle."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ def postmaster(settings: Settings) -> int:
 
 def _is_alive(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

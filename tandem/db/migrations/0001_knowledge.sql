@@ -67,6 +67,8 @@ CREATE TABLE chunks (
     expires_at timestamptz,
     UNIQUE (document_id, version_id, position) DEFERRABLE INITIALLY DEFERRED
 );
+-- Search scans these two: they stay in the row, and the text is what moves out when it grows too long.
+ALTER TABLE chunks ALTER COLUMN embedding SET STORAGE PLAIN, ALTER COLUMN terms SET STORAGE MAIN;
 CREATE INDEX chunks_by_hash ON chunks (version_id, hash);
 
 -- In how many chunks of a version a term occurs. Written in the order of the terms, so that two writers cannot deadlock.
