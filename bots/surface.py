@@ -22,7 +22,7 @@ class Event:
     """What a person asked for, as the platform told it.
 
     `id` is the platform's own id with the platform's name before it (`slack:C1:1726.0001`), the same on every
-    redelivery. `conversation` names the thread and is the key of the memory. `address` says where the reply goes, in the
+    redelivery. `conversation` names the thread and keys the memory. `address` says where the reply goes, in the
     surface's own terms, and is stored as JSON. `text` is the question, or the command's argument.
     """
 

@@ -64,7 +64,7 @@ class Agent:
             State(), config, context=context, stream_mode=["custom", "updates"], durability="exit"
         ):
             if mode == "custom":
-                yield event
+                yield event  # type: ignore[misc]
             else:
                 answer = next((u["answer"] for u in event.values() if u and "answer" in u), answer)  # type: ignore[union-attr]
         if answer is None:
@@ -96,6 +96,6 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
         ("decline", decline),
         ("record", record),
     ):
-        builder.add_node(name, node)  # type: ignore[call-overload]
+        builder.add_node(name, node)
     builder.add_edge(START, "recall")
     return builder.compile(checkpointer=checkpointer)

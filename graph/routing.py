@@ -1,4 +1,4 @@
-"""The decision: shall the weights answer, or the documents? Rules and thresholds; a fitted router has the same interface."""
+"""The decision: shall the weights answer, or the documents? Rules here; a fitted router has the same interface."""
 
 import re
 from collections.abc import Mapping

@@ -13,11 +13,11 @@ TERMS = 3  # fewer say too little to be checked
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 STOP_TERMS = frozenset(
     count_terms(
-        "a an and are as at be been being but by can could did do does for from had has have he her his how i if in into"
-        " is it its may me might more most must my no nor not of on or our she should so some such than that the their"
-        " them then there these they this those to too us was we were what when where which who whom why will with would"
-        " you your also any all each other only very passage passages according answer question following based provided"
-        " text states"
+        "a an and are as at be been being but by can could did do does for from had has have he her his how i if "
+        "in is it its into may me might more most must my no nor not of on or our she should so some such than "
+        "that the their them then there these they this those to too us was we were what when where which who whom "
+        "why will with would you your also any all each other only very passage passages according answer question "
+        "following based provided text states"
     )
 )
 

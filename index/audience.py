@@ -10,7 +10,7 @@ ANYWHERE = "*"
 class Viewer:
     """One place that a question comes from.
 
-    A document is visible when its workspace is `*` or the viewer's, and its audience is `everyone` or one of the viewer's.
+    A document is visible when its workspace is `*` or the viewer's, and its audience `everyone` or one of theirs.
     """
 
     workspace: str

@@ -1,4 +1,4 @@
-"""The documents answer: from a draft on the best passages, only supported sentences are sent, each with its citation."""
+"""The documents answer: of a draft on the best passages, only supported sentences are sent, each with a citation."""
 
 import time
 from contextlib import aclosing

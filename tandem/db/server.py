@@ -35,10 +35,11 @@ def ensure_server(settings: Settings) -> str:
     server = _start(settings.home / "postgres")
     info = server.get_postmaster_info()
     conninfo = f"host={info.socket_dir} port={info.port} user=postgres"
-    with psycopg.connect(f"{conninfo} dbname=postgres", autocommit=True) as connection:
-        # It is there, as a rule; two first starts may race for it.
-        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+    with (
+        psycopg.connect(f"{conninfo} dbname=postgres", autocommit=True) as connection,
+        suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),  # as a rule, it is there
+    ):
+        connection.execute(f"CREATE DATABASE {DATABASE}")
     return f"{conninfo} dbname={DATABASE}"
 
 

@@ -1,4 +1,4 @@
-"""The agent on a real index and a real model: finds the page, cites it, remembers, declines, answers each event once."""
+"""The agent on a real index and a real model: finds the page, cites it, remembers, declines, answers once."""
 
 import itertools
 from pathlib import Path
