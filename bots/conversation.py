@@ -26,7 +26,7 @@ MOST_ATTEMPTS = 3
 LONGEST_DELAY_S = 60.0
 GIVE_UP_AFTER_S = 86400.0
 FINISH_PAUSES_S = (1.0, 2.0, 4.0)
-GOODBYE_S = 3.0
+GOODBYE_S = 2.0  # to give an event back; enough, or the database is down
 STOPPED = "Stopped."
 STOPPED_LOOK = "I stopped showing it here; the re-index goes on. `/sources` says how it stands."
 
@@ -83,7 +83,7 @@ class Conversation:
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
-            await asyncio.wait(self._tasks.copy(), timeout=2 * GOODBYE_S)
+            await asyncio.wait(self._tasks.copy(), timeout=GOODBYE_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -140,6 +140,8 @@ class Conversation:
         try:
             async with self.inbox.hold(claim):
                 await self._reply(claim)
+            if watcher := self._watched.pop(event.id, None):
+                watcher.set()
         except LeaseLost:
             log.warning("event %s: another replica took it over", event.id)
         except asyncio.CancelledError:
@@ -167,8 +169,6 @@ class Conversation:
             log.warning("event %s cannot be replied to: %s", event.id, gone.message)
             fault, answer_id = "no reply possible", None
         await self.inbox.finish(claim, answer_id=answer_id, fault=fault)
-        if watcher := self._watched.pop(event.id, None):
-            watcher.set()
 
     async def _take_up(self, claim: Claim) -> Reply:
         """The reply that people already see, or a new one; recorded either way."""
@@ -230,21 +230,24 @@ class Conversation:
         """Shows the message; if the platform keeps refusing it, an error instead, whose number is returned."""
         for pause_s in FINISH_PAUSES_S:
             try:
-                return await reply.finish(message)
+                await reply.finish(message)
             except ReplyImpossible:
                 raise
             except Exception as error:  # noqa: BLE001  the platform's trouble, of whatever kind
                 refusal = error
                 await asyncio.sleep(pause_s)
+            else:
+                return None
         apology, number = apologise(event, refusal)
         await reply.finish(apology)
         return number
 
     async def _release(self, claim: Claim, *, delay_s: float = 0.0) -> None:
         try:
-            async with asyncio.timeout(GOODBYE_S):
-                await self.inbox.release(claim, delay_s=delay_s)
-        except (LeaseLost, TimeoutError, *DATABASE_TROUBLE) as error:
+            with contextlib.suppress(LeaseLost):  # done, or with another replica
+                async with asyncio.timeout(GOODBYE_S):
+                    await self.inbox.release(claim, delay_s=delay_s)
+        except (TimeoutError, *DATABASE_TROUBLE) as error:
             log.warning("event %s: not given back (%s); its lease will run out", claim.event.id, type(error).__name__)
 
 

@@ -110,7 +110,8 @@ class Chat:
 
     async def take(self, line: str) -> bool:
         """Does what the line says and returns once that is done; False when it says to leave."""
-        word, _, rest = line.strip().partition(" ")
+        line = line.strip()
+        word, _, rest = line.partition(" ")
         if word in ("/quit", "/exit"):
             return False
         if word == "/help":

@@ -1,4 +1,4 @@
-"""The terminal: the suite that all surfaces pass, plainly and on a screen, and what only a terminal has."""
+"""The terminal: the suite that all surfaces pass, and what only a terminal has."""
 
 import asyncio
 import io
@@ -50,17 +50,16 @@ class TerminalHarness:
     limit = None
     longest_input = 30_000
 
-    def __init__(self, database: Database, settings: Settings, *, rich: bool) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._rich = rich
         self._shown: dict[str, list[str]] = defaultdict(list)
         self._running: list[tuple[Conversation, asyncio.Task[None], ExitStack]] = []
 
     async def start(self, agent: Agent, inbox: Inbox) -> None:
         stack = ExitStack()
         seat = stack.enter_context(take_seat(self._settings.run_dir))
-        console = Console(file=io.StringIO(), force_terminal=self._rich, width=400, color_system=None)
+        console = Console(file=io.StringIO(), force_terminal=True, width=400, color_system=None)
         terminal = WatchedTerminal(Screen(console), seat, self._shown)
         conversation = Conversation(terminal, inbox, agent, self._database, self._settings)
 
@@ -114,10 +113,9 @@ class TerminalHarness:
         return [output for output in outputs if "\a" in output or "\x1b]" in output]
 
 
-@pytest.mark.parametrize("rich", [False, True], ids=["plain", "screen"])
 class TestTerminal(Conformance):
     @pytest.fixture
-    async def harness(self, database: Database, settings: Settings, rich: bool) -> AsyncIterator[TerminalHarness]:
-        harness = TerminalHarness(database, settings, rich=rich)
+    async def harness(self, database: Database, settings: Settings) -> AsyncIterator[TerminalHarness]:
+        harness = TerminalHarness(database, settings)
         yield harness
         await harness.stop()
