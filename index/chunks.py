@@ -16,6 +16,7 @@ from index.blocks import Block, parse_blocks
 CHUNKER = "markdown-1"
 MAX_TOKENS = 180
 """Of a chunk, estimated; the embedder reads 256 with the title and headings before it."""
+HEADING_CHARACTERS = 200
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LINE_END = re.compile(r"\n+")
@@ -86,7 +87,7 @@ def _pieces(title: str, text: str) -> Iterator[_Piece]:
         is_heading = block.kind == "heading"
         if is_heading:
             over = [(level, name) for level, name in open_headings if level < block.level]
-            open_headings = [*over, (block.level, block.title)]
+            open_headings = [*over, (block.level, block.title[:HEADING_CHARACTERS])]
         path = tuple(name for _, name in open_headings if name and name != title)
         opens_section = is_heading and not after_heading
         for part, boundary in _split_block(block):

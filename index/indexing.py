@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.rows import DictRow
 
 from index.analyser import count_terms, weigh_terms
 from index.chunks import Chunk, cut_chunks
@@ -59,7 +60,7 @@ async def remove_document(database: Database, lease: Lease) -> None:
     """Takes a document that is no longer listed out of the index. Raises LeaseLost."""
     async with database.transaction() as connection:
         await hold(connection, lease)
-        document_id, _ = await _lock_document(connection, lease)
+        document_id = (await _lock_document(connection, lease))["id"]
         counts = await swap_chunks(connection, document_id, None, [])
         await finish(connection, lease, "removed", (0, 0, counts.removed))
         await connection.execute(QUERIES["delete_document"], {"document_id": document_id})
@@ -72,20 +73,20 @@ async def fail_document(database: Database, lease: Lease, reason: str) -> None:
     """
     async with database.transaction() as connection:
         await hold(connection, lease)
-        document_id, _ = await _lock_document(connection, lease)
+        document_id = (await _lock_document(connection, lease))["id"]
         counts = await swap_chunks(connection, document_id, None, [])
         parameters = {"document_id": document_id, "stamp": lease.stamp, "reason": reason}
         await connection.execute(QUERIES["fail_document"], parameters)
         await finish_failed(connection, lease, reason, counts.removed)
 
 
-async def _lock_document(connection: Connection, lease: Lease) -> tuple[int, bool]:
-    """Returns the document's id, and whether it has been in the index before. Raises LeaseLost when it is gone."""
+async def _lock_document(connection: Connection, lease: Lease) -> DictRow:
+    """Returns the document's id, and what was indexed of it and when. Raises LeaseLost when it is gone."""
     parameters = {"document_id": lease.document_id}
     row = await (await connection.execute(QUERIES["lock_document"], parameters)).fetchone()
     if row is None:
         raise LeaseLost
-    return row["id"], row["indexed_at"] is not None
+    return row
 
 
 async def _is_unchanged(database: Database, lease: Lease, raw: RawDocument, content_hash: bytes) -> bool:
@@ -155,8 +156,15 @@ async def _swap(
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
-        document_id, is_known = await _lock_document(connection, lease)
-        counts = await swap_chunks(connection, document_id, lease.version_id, chunks, expires_at=document.expires_at)
+        before = await _lock_document(connection, lease)
+        counts = await swap_chunks(
+            connection,
+            before["id"],
+            lease.version_id,
+            chunks,
+            expires_at=document.expires_at,
+            keep_other_versions=before["content_hash"] == content_hash,
+        )
         await connection.execute(QUERIES["update_document"], parameters)
-        outcome = "changed" if is_known else "added"
+        outcome = "changed" if before["indexed_at"] else "added"
         await finish(connection, lease, outcome, (embedded, len(chunks) - embedded, counts.removed))

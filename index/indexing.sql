@@ -10,8 +10,8 @@ SELECT DISTINCT ON (hash) hash, embedding FROM chunks
 WHERE version_id = %(version_id)s AND hash = ANY(%(hashes)s) ORDER BY hash;
 
 -- name: lock_document
--- why: one writer at a time; says whether it has been in the index before.
-SELECT id, indexed_at FROM documents WHERE id = %(document_id)s FOR UPDATE;
+-- why: one writer at a time; says what was indexed before, if anything.
+SELECT id, content_hash, indexed_at FROM documents WHERE id = %(document_id)s FOR UPDATE;
 
 -- name: update_document
 -- why: in the same transaction as its chunks.

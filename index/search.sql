@@ -9,6 +9,7 @@ WHERE v.is_current;
 
 -- name: search
 -- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read.
+-- The cut to k comes before the joins: on a table without statistics the planner else repeats all of it for each document.
 WITH dense AS (
     SELECT id FROM chunks WHERE version_id = %(version_id)s
     ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s
@@ -18,13 +19,14 @@ WITH dense AS (
 ), scored AS (
     SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine, -(c.terms <#> %(terms)s) AS bm25
     FROM chunks c WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
-), combined AS (
+), best AS MATERIALIZED (
     SELECT *, %(dense_weight)s * (1 + cosine) / 2
         + %(lexical_weight)s * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) AS score
     FROM scored
+    ORDER BY score DESC, id
+    LIMIT %(k)s
 )
-SELECT c.id, c.document_id, s.name AS source, d.title, c.heading, d.uri, c.text, c.position, c.score, c.cosine, c.bm25,
-    c.terms, d.changed_at, d.indexed_at
-FROM combined c JOIN documents d ON d.id = c.document_id JOIN sources s ON s.id = d.source_id
-ORDER BY c.score DESC, c.id
-LIMIT %(k)s;
+SELECT b.id, b.document_id, s.name AS source, d.title, b.heading, d.uri, b.text, b.position, b.score, b.cosine, b.bm25,
+    b.terms, d.changed_at, d.indexed_at
+FROM best b JOIN documents d ON d.id = b.document_id JOIN sources s ON s.id = d.source_id
+ORDER BY b.score DESC, b.id;

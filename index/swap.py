@@ -42,16 +42,21 @@ async def swap_chunks(
     chunks: Sequence[IndexedChunk],
     *,
     expires_at: datetime | None = None,
+    keep_other_versions: bool = False,
 ) -> SwapCounts:
     """Makes these the document's only chunks. Rows whose hash is unchanged stay, with their id.
 
-    Call it with the document's row locked. Chunks of other index versions go too: what they say is no longer true.
+    Call it with the document's row locked. Chunks of other index versions go too, since what they say is no longer
+    true, unless the document is the same and only its pipeline is new.
     """
     cursor = await connection.execute(QUERIES["read_chunks"], {"document_id": document_id})
     old: dict[bytes, list[DictRow]] = defaultdict(list)
     gone: list[DictRow] = []
     for row in await cursor.fetchall():
-        (old[row["hash"]] if row["version_id"] == version_id else gone).append(row)
+        if row["version_id"] == version_id:
+            old[row["hash"]].append(row)
+        elif not keep_other_versions:
+            gone.append(row)
     kept, new = [], []
     for chunk in chunks:
         if rows := old[chunk.hash]:

@@ -1,0 +1,122 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from index import folder as module
+from index.documents import DocumentError, ListedDocument
+from index.folder import list_folder, read_document, resolve_folder
+from tandem.errors import SourceError
+
+
+def listing(folder: Path) -> dict[str, ListedDocument]:
+    return {document.path: document for document in list_folder(str(folder))}
+
+
+def test_documents_are_listed_with_their_links(folder: Path) -> None:
+    (folder / "photo.jpg").write_bytes(b"x")
+    (folder / "with space & umlaut \u00fc.md").write_text("x")
+    found = listing(folder)
+    assert set(found) == {"leave.md", "people/travel.md", "printers.txt", "with space & umlaut \u00fc.md"}
+    assert found["with space & umlaut \u00fc.md"].uri == f"file://{folder}/with%20space%20%26%20umlaut%20%C3%BC.md"
+    assert all(document.fault is None and document.changed_at for document in found.values())
+
+
+def test_hidden_things_are_passed_over(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "notes.md").write_text("x")
+    (folder / ".draft.md").write_text("x")
+    assert len(listing(folder)) == 3
+
+
+def test_links_lead_nowhere_else(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.md").write_text("secret")
+    (folder / "secret.md").symlink_to(outside / "secret.md")
+    (folder / "more").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    (folder / "itself.md").symlink_to(folder / "itself.md")
+    (folder / "dangling.md").symlink_to(folder / "nothing.md")
+    (folder / "alias.md").symlink_to(folder / "leave.md")
+    assert set(listing(folder)) == {"leave.md", "people/travel.md", "printers.txt", "alias.md"}
+    with pytest.raises(DocumentError, match="out of the folder"):
+        read_document(str(folder), "secret.md")
+
+
+def test_names_with_odd_characters_are_listed_and_read(folder: Path) -> None:
+    names = ["new\nline.md", "quote'\".md", "%20.md", "back\\slash.md", "\U0001f642.md"]
+    for name in names:
+        (folder / name).write_text(name)
+    found = listing(folder)
+    for name in names:
+        assert found[name].fault is None
+        assert read_document(str(folder), name).data.decode() == name
+
+
+def test_a_name_that_is_not_utf8_is_a_fault(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("x")
+    document = listing(folder)["caf\\xe9.md"]
+    assert document.fault is not None
+    assert "UTF-8" in document.fault
+
+
+def test_a_file_that_is_too_large_is_a_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 2**20)
+    with (folder / "large.txt").open("wb") as file:
+        file.truncate(3 * 2**20)
+    assert listing(folder)["large.txt"].fault == "It has 3 MB; at most 1 MB are read."
+    with pytest.raises(DocumentError, match="at most 1 MB"):
+        read_document(str(folder), "large.txt")
+
+
+def test_pipes_are_no_documents(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.md")
+    assert "pipe.md" not in listing(folder)
+    with pytest.raises(DocumentError, match="regular"):
+        read_document(str(folder), "pipe.md")
+
+
+def test_a_file_that_vanished_says_so(folder: Path) -> None:
+    with pytest.raises(DocumentError, match="vanished"):
+        read_document(str(folder), "gone.md")
+
+
+def test_a_folder_that_cannot_be_seen_into_is_named_with_its_slash(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def refuse(path: Path) -> "os._ScandirIterator[str]":
+        if Path(path).name == "people":
+            raise PermissionError(13, "Permission denied")
+        return scan(str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert listing(folder)["people/"].fault == "The folder may not be read (Permission denied)."
+
+
+def test_the_stamp_changes_with_the_file_even_under_an_old_time(folder: Path) -> None:
+    before = listing(folder)["leave.md"].stamp
+    text = (folder / "leave.md").read_text()
+    times = (folder / "leave.md").stat()
+    (folder / "leave.md").write_text(text.replace("thirty", "eighty"))
+    os.utime(folder / "leave.md", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert listing(folder)["leave.md"].stamp != before
+
+
+def test_a_fresh_file_has_no_stamp_yet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_document(str(folder), "leave.md").stamp is None
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert read_document(str(folder), "leave.md").stamp == listing(folder)["leave.md"].stamp
+
+
+def test_a_location_must_be_a_folder(folder: Path) -> None:
+    assert resolve_folder(folder / "people" / "..") == folder
+    for wrong in (folder / "nothing", folder / "leave.md"):
+        with pytest.raises(SourceError):
+            resolve_folder(wrong)
+    with pytest.raises(SourceError):
+        list_folder(str(folder / "nothing"))

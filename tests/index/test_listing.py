@@ -1,0 +1,133 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from index.jobs import SCHEDULE, DocumentCounts, enqueue_look, read_look, run_next_job
+from tests.index.conftest import Room
+
+
+async def test_a_second_look_has_nothing_to_do(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    first = await room.look(source)
+    assert first.documents == DocumentCounts(added=3)
+    second = await room.look(source)
+    assert second.documents == DocumentCounts(unchanged=3)
+    assert (second.chunks.embedded, second.chunks.kept, second.chunks.removed) == (0, 5, 0)
+
+
+async def test_settled_files_are_not_even_opened(room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.folder.SETTLED_S", -1.0)
+    source = await room.add(folder)
+    await room.look(source)
+    monkeypatch.setattr("index.indexing.read_document", lambda *_: pytest.fail("a file was opened"))
+    progress = await room.look(source)
+    assert (progress.total, progress.documents) == (0, DocumentCounts(unchanged=3))
+
+
+async def test_what_vanished_is_removed(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    (folder / "leave.md").unlink()
+    progress = await room.look(source)
+    assert progress.documents == DocumentCounts(removed=1, unchanged=2)
+    assert progress.chunks.removed == 3
+    assert set(await room.texts()) == {"people/travel.md", "printers.txt"}
+    assert all("vacation" not in hit.text for hit in (await room.search("vacation")).hits)
+    await room.check_counts()
+
+
+async def test_a_renamed_document_is_moved_without_embedding(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    (folder / "leave.md").rename(folder / "holidays.md")
+    progress = await room.look(source)
+    assert progress.documents == DocumentCounts(added=1, removed=1, unchanged=2)
+    assert progress.chunks.embedded == 0
+    await room.check_counts()
+
+
+def fill(folder: Path, count: int) -> None:
+    for number in range(count):
+        (folder / f"{number}.md").write_text(f"# Page {number}\n\nThis is page number {number}.\n")
+
+
+@pytest.mark.parametrize("trouble", ["empty", "missing", "most"])
+async def test_a_source_that_lists_almost_nothing_is_not_believed(room: Room, tmp_path: Path, trouble: str) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    fill(folder, 12)
+    source = await room.add(folder, "many")
+    await room.look(source)
+    shutil.rmtree(folder)
+    if trouble != "missing":
+        folder.mkdir()
+        fill(folder, 5 if trouble == "most" else 0)
+    progress = await room.look(source)
+    assert progress.state == "failed"
+    assert progress.error is not None
+    assert "no folder" in progress.error if trouble == "missing" else "--accept-removals" in progress.error
+    assert len(await room.texts()) == 12
+
+
+async def test_it_is_believed_when_somebody_says_so(room: Room, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    fill(folder, 12)
+    source = await room.add(folder, "many")
+    await room.look(source)
+    for file in folder.iterdir():
+        file.unlink()
+    progress = await room.look(source, accept_removals=True)
+    assert (progress.state, progress.documents) == ("done", DocumentCounts(removed=12))
+    assert await room.texts() == {}
+    await room.check_counts()
+
+
+async def test_a_folder_that_cannot_be_seen_into_has_not_vanished(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    scan = os.scandir
+
+    def refuse(path: Path) -> "os._ScandirIterator[str]":
+        if Path(path).name == "people":
+            raise PermissionError(13, "Permission denied")
+        return scan(str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    progress = await room.look(source)
+    assert progress.failures == ("people/: The folder may not be read (Permission denied).",)
+    assert progress.documents.removed == 0
+    assert "people/travel.md" in await room.texts()
+    monkeypatch.undo()
+    assert (await room.look(source)).documents == DocumentCounts(removed=1, unchanged=3)
+
+
+async def test_a_failed_document_is_tried_again_when_it_changes_or_somebody_asks(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.folder.SETTLED_S", -1.0)
+    (folder / "broken.pdf").write_bytes(b"junk")
+    source = await room.add(folder)
+    await room.look(source)
+    assert (await room.look(source, by=SCHEDULE)).total == 0
+    assert (await room.look(source, by="ann")).documents == DocumentCounts(unchanged=3, failed=1)
+    (folder / "broken.pdf").write_bytes(b"other junk")
+    assert (await room.look(source, by=SCHEDULE)).documents.failed == 1
+    (folder / "broken.pdf").unlink()
+    assert (await room.look(source, by=SCHEDULE)).documents == DocumentCounts(removed=1, unchanged=3)
+
+
+async def test_thousands_of_files_are_listed_in_one_job(room: Room, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3_000):
+        (folder / f"{number}.md").touch()
+    source = await room.add(folder, "many")
+    look = await enqueue_look(room.database, room.settings, source, requested_by="test")
+    assert await run_next_job(room.database, room.model, room.settings, worker="test")
+    progress = await read_look(room.database, look)
+    assert (progress.state, progress.total, progress.done) == ("running", 3_000, 0)
