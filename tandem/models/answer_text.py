@@ -36,9 +36,7 @@ class AnswerText:
         """What was held back, when no more will come. Half a character at the end is dropped."""
         return self._release(len(self._held), all_choices=True)
 
-    def _release(
-        self, count: int, *, drop_rest: bool = False, all_choices: bool = False
-    ) -> tuple[str, list[Choice]]:
+    def _release(self, count: int, *, drop_rest: bool = False, all_choices: bool = False) -> tuple[str, list[Choice]]:
         text, shown = self._held[:count], self._length - len(self._held) + count
         free = [choice for start, choice in self._choices if all_choices or start < shown]
         self._choices = [] if drop_rest else self._choices[len(free) :]

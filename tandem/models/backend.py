@@ -5,18 +5,24 @@ Everything that touches a pointer is in here. A context is used by one thread at
 
 import ctypes
 import logging
+import os
 import re
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from llama_cpp import _ggml
-from llama_cpp import llama_cpp as llama
 from numpy.typing import NDArray
 
 from tandem.errors import WeightsError
 from tandem.models.gguf import FILE_TYPES
+
+# Read once, when libgomp is loaded with llama.cpp. Its threads otherwise spin at each of a token's hundreds of barriers
+# and, on a machine that does anything else at all, spin away the very time that they wait for (docs/models.md).
+os.environ["OMP_WAIT_POLICY"] = "passive"
+
+from llama_cpp import _ggml
+from llama_cpp import llama_cpp as llama
 
 log = logging.getLogger(__name__)
 LOG_ERROR = 4
@@ -24,7 +30,6 @@ GPU_DEVICES = (1, 2)  # ggml_backend_dev_type: GPU and integrated GPU
 _recent: deque[str] = deque(maxlen=400)
 
 
-@llama.llama_log_callback
 def _note(level: int, text: bytes, _data: object) -> None:
     line = text.decode(errors="replace").rstrip()
     if line:
@@ -32,9 +37,12 @@ def _note(level: int, text: bytes, _data: object) -> None:
         log.log(logging.WARNING if level == LOG_ERROR else logging.DEBUG, "%s", line)
 
 
+_note_pointer = llama.llama_log_callback(_note)  # kept alive for as long as llama.cpp may call it
+
+
 def start_backend() -> None:
     """Call once, before anything else in here."""
-    llama.llama_log_set(_note, ctypes.c_void_p(0))
+    llama.llama_log_set(_note_pointer, ctypes.c_void_p(0))
     llama.llama_backend_init()
 
 
@@ -141,7 +149,7 @@ class Shape:
     threads: int
 
 
-class CacheFull(Exception):  # noqa: N818 - a state of the cache, not a fault
+class CacheFull(Exception):
     """No cells are left for this batch; the context is as it was before."""
 
 

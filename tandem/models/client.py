@@ -8,7 +8,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class ModelDescription:
 
 
 class ModelClient:
-    """Finds a restarted server again. Raises ModelUnavailable, ModelBusy (ask later) and ModelRejected (do not ask again)."""
+    """Finds a restarted server again. Raises ModelUnavailable, ModelBusy (ask later), ModelRejected."""
 
     def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class ModelClient:
 
     async def chat(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, stop: Sequence[str] = ()
-    ) -> AsyncIterator[ChatDelta]:
+    ) -> AsyncGenerator[ChatDelta, None]:
         """Streams the answer. Closing the generator cancels the request; a broken stream raises ModelUnavailable."""
         body: dict[str, Any] = {
             "model": (await self.describe()).model,
@@ -91,9 +91,8 @@ class ModelClient:
         if stop:
             body["stop"] = list(stop)
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
-            async with contextlib.aclosing(_deltas(_events(answer))) as deltas:
-                async for delta in deltas:
-                    yield delta
+            async for delta in _deltas(_events(answer)):
+                yield delta
 
     async def embed(self, texts: Sequence[str], *, bulk: bool = False) -> NDArray[np.float32]:
         """Vectors (n, d) with rows of length 1. `bulk` lets questions go first, where the server can do that."""

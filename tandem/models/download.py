@@ -1,4 +1,4 @@
-"""Weights from the Hugging Face hub, or a server that speaks like it: resumed, verified, and in place only when whole."""
+"""Weights from the Hugging Face hub, or a server that speaks like it: resumed, verified, in place only when whole."""
 
 import hashlib
 import re
@@ -100,4 +100,6 @@ def _verify(partial: Path, remote: RemoteFile, model: str) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if size != remote.size or (remote.sha256 is not None and digest != remote.sha256):
         partial.unlink()
-        raise WeightsError(f"{model} did not arrive whole: size or SHA-256 is not what the hub announced.", remedy="Start again.")
+        raise WeightsError(
+            f"{model} did not arrive whole: size or SHA-256 is not what the hub announced.", remedy="Start again."
+        )

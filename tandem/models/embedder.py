@@ -23,6 +23,9 @@ MAX_TOKENS = 256
 BATCH_TOKENS = 2048
 """Padding included; a batch takes a few dozen milliseconds, which is what a query may have to wait."""
 BATCH_TEXTS = 32
+LENGTHS = (8, 16, 32, 48, 64, 96, 128, 160, 192, 224, MAX_TOKENS)
+"""OpenVINO keeps about a megabyte for every shape it has met. Texts are padded to one of these lengths, and batches
+have a power of two of rows, so that it meets few."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class Embedder:
             futures = [self._submit([ids[index] for index in part], bulk=bulk) for part in parts]
             try:
                 for part, future in zip(parts, futures, strict=True):
-                    vectors[part] = await asyncio.wrap_future(future)
+                    rows: Vectors = await asyncio.wrap_future(future)
+                    vectors[part] = rows
             finally:
                 for future in futures:
                     future.cancel()
@@ -134,8 +138,7 @@ class Embedder:
             return None
 
     def _encode(self, ids: list[list[int]]) -> Vectors:
-        longest = max(map(len, ids))
-        tokens = np.zeros((len(ids), longest), np.int32)
+        tokens = np.zeros((len(ids), _padded(max(map(len, ids)))), np.int32)
         mask = np.zeros_like(tokens)
         for row, own in enumerate(ids):
             tokens[row, : len(own)] = own
@@ -144,12 +147,20 @@ class Embedder:
         return vectors.copy()
 
 
+def _padded(length: int) -> int:
+    return next(allowed for allowed in LENGTHS if allowed >= length)
+
+
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices in groups of like length, each within BATCH_TEXTS rows and, padded, within BATCH_TOKENS tokens."""
+    """Indices in groups of like length, each of a power of two of texts and, padded, within BATCH_TOKENS tokens."""
     groups: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if groups and len(groups[-1]) < BATCH_TEXTS and lengths[index] * (len(groups[-1]) + 1) <= BATCH_TOKENS:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
+    for length, same in itertools.groupby(
+        sorted(range(len(lengths)), key=lengths.__getitem__), lambda i: _padded(lengths[i])
+    ):
+        rest, rows = list(same), min(BATCH_TEXTS, 1 << (BATCH_TOKENS // length).bit_length() - 1)
+        while rest:
+            while rows > len(rest):
+                rows //= 2
+            groups.append(rest[:rows])
+            rest = rest[rows:]
     return groups

@@ -135,16 +135,16 @@ class Engine:
         for sequence in self._reading:
             rows.append((self._put(sequence, [sequence.last], decoded, wants_logits=True), sequence))
         budget = (BATCH_WHILE_READING if self._reading else self.shape.batch) - len(rows)
-        while budget > 0 and (sequence := self._filling or self._admit()):
-            done = len(_slot(sequence).tokens)
-            part = sequence.prompt[done : done + budget]
+        while budget > 0 and (filling := self._filling or self._admit()):
+            done = len(_slot(filling).tokens)
+            part = filling.prompt[done : done + budget]
             budget -= len(part)
-            whole = done + len(part) == len(sequence.prompt)
-            row = self._put(sequence, part, decoded, wants_logits=whole)
-            self._filling = None if whole else sequence
+            whole = done + len(part) == len(filling.prompt)
+            row = self._put(filling, part, decoded, wants_logits=whole)
+            self._filling = None if whole else filling
             if whole:
-                self._reading.append(sequence)
-                rows.append((row, sequence))
+                self._reading.append(filling)
+                rows.append((row, filling))
         if decoded:
             self._decode(decoded)
         for row, sequence in rows:

@@ -15,9 +15,24 @@ STRING, ARRAY = 8, 9
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 LARGEST_STRING = 64 << 20
 LARGEST_COUNT = 1 << 24
-FILE_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 15: "Q4_K_M", 18: "Q6_K", 32: "BF16"}
+FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    15: "Q4_K_M",
+    18: "Q6_K",
+    32: "BF16",
+}
 # bytes and elements of a block, by tensor type; a type that is not here is left to llama.cpp to judge
-BLOCKS = {0: (4, 1), 1: (2, 1), 2: (18, 32), 3: (20, 32), 6: (22, 32), 7: (24, 32), 8: (34, 32), 12: (144, 256), 14: (210, 256), 30: (2, 1)}  # fmt: skip
+BLOCKS = {
+    0: (4, 1), 1: (2, 1), 30: (2, 1),
+    2: (18, 32), 3: (20, 32), 6: (22, 32), 7: (24, 32), 8: (34, 32),
+    12: (144, 256), 14: (210, 256),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Choice:
-    """Natural logs, of the model's own distribution, before temperature and top-p. `logprob` is NaN unless asked for."""
+    """Natural logs of the model's own distribution, before temperature and top-p. `logprob` is NaN unless asked for."""
 
     token: int
     logprob: float

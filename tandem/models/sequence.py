@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer. The last one has a finish reason and the counts; on `error`, `text` says what went wrong."""
+    """A piece of an answer. The last one has a finish reason and the counts; on `error`, `text` says what is wrong."""
 
     text: str
     choices: tuple[Choice, ...] = ()
@@ -25,7 +25,7 @@ class Delta:
     reused_tokens: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Sequence:
     """`deliver` is called from the engine's thread and must not block. Set `cancelled` from any thread."""
 

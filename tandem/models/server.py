@@ -34,7 +34,12 @@ def _serve(settings: Settings, *, only_while_used: bool) -> None:
         url = f"http://{host}:{port}"
         app = make_app(Serving(settings))
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on", server_header=False
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+            lifespan="on",
+            server_header=False,
         )
         server = _Server(config, settings, url)
         if only_while_used:

@@ -76,12 +76,16 @@ class Serving:
         prompt = await asyncio.to_thread(self.template.prompt, messages)
         loop = asyncio.get_running_loop()
         arrivals: asyncio.Queue[Delta] = asyncio.Queue()
+
+        def deliver(delta: Delta) -> None:
+            loop.call_soon_threadsafe(arrivals.put_nowait, delta)
+
         sequence = EngineSequence(
             prompt,
             max_tokens or DEFAULT_ANSWER_TOKENS,
             sampling,
             stops,
-            lambda delta: loop.call_soon_threadsafe(arrivals.put_nowait, delta) and None,
+            deliver,
         )
         self.engine.submit(sequence)
         return Ticket(len(prompt), _until_finished(arrivals), sequence)

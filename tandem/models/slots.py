@@ -11,7 +11,7 @@ import numpy as np
 from tandem.models.backend import Context
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """`tokens` are those whose keys and values are in the cache."""
 

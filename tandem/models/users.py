@@ -1,4 +1,4 @@
-"""Who uses a home's own model server: a shared lock for each, which the system takes back even from a killed process."""
+"""Who uses a home's own model server: a shared lock for each, which the system takes back from a killed process too."""
 
 import fcntl
 import time

@@ -73,7 +73,7 @@ def packaged_file(package: str, name: str) -> Path:
 
 
 def digest_of(path: Path, folder: Path) -> str:
-    """SHA-256 of the file, as hex; remembered in `folder` by path, size and time of change, since reading it takes long."""
+    """SHA-256 of the file, as hex; remembered in `folder` by path, size and time of change, since it takes long."""
     status = path.stat()
     key = hashlib.sha256(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}".encode()).hexdigest()
     note = folder / "digests" / key
