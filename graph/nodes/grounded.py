@@ -18,7 +18,7 @@ from graph.state import Context, State
 from graph.support import find_support
 from index.search import Hit
 
-ANSWER_TOKENS = 96
+ANSWER_TOKENS = 64
 SENTENCES = 3
 
 

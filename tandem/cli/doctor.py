@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tandem.cli.workplace import AsJson, begin, prepare_database, run
 from tandem.db.server import stop_server_if_idle
-from tandem.errors import TandemError
+from tandem.errors import ModelUnavailable, TandemError
 from tandem.models.launch import ensure_model_server
 from tandem.settings import Settings
 
@@ -121,16 +121,23 @@ async def check_broker(settings: Settings) -> list[Finding]:
 
 async def check_model(settings: Settings) -> list[Finding]:
     async with ensure_model_server(settings) as url, httpx.AsyncClient(timeout=10) as client:
-        response = await client.get(f"{url}/healthz")
+        try:
+            response = await client.get(f"{url}/healthz")
+        except httpx.HTTPError as error:
+            raise ModelUnavailable(f"{url} does not answer.") from error
         if response.status_code == 404:
             return [Finding("model", True, f"{url} answers; it is not Tandem's own server, so it tells no more")]
         health = response.json()
     gpu = health["gpu"]
-    offload = f"{gpu['layers']} layers on {', '.join(gpu['devices'])}" if gpu["layers"] else "runs on the CPU"
+    offload = (
+        f"{gpu['layers_offloaded']} layers on {', '.join(gpu['devices'])}"
+        if gpu["layers_offloaded"]
+        else "runs on the CPU"
+    )
     advice = "" if gpu["supported"] else "This build has no GPU support; docs/models.md shows the builds that have."
     return [
         Finding("model", True, f"{health['model']} ({health['file']}), context {health['context']}"),
-        Finding("gpu", True if gpu["layers"] else None, offload, advice),
+        Finding("gpu", bool(layers) or None, offload, advice),
     ]
 
 

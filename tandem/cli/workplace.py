@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, TypeVar
 
+import psycopg
 import typer
 
 from index.audience import Viewer
 from tandem.db.migrations import migrate
 from tandem.db.pool import Database
 from tandem.db.server import ensure_server, stop_server_if_idle
+from tandem.errors import DatabaseUnavailable
 from tandem.models.client import ModelClient
 from tandem.models.launch import ensure_model_server
 from tandem.settings import Settings, read_settings
@@ -40,9 +42,12 @@ def run(work: Coroutine[object, object, T]) -> T:
 
 
 def prepare_database(settings: Settings) -> str:
-    """Starts the embedded server if there is no other, and brings the tables up to date."""
-    conninfo = ensure_server(settings)
-    migrate(conninfo)
+    """Starts the embedded server if there is no other, and brings the tables up to date. Raises DatabaseUnavailable."""
+    try:
+        conninfo = ensure_server(settings)
+        migrate(conninfo)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"Postgres does not answer: {str(error).strip()}") from error
     return conninfo
 
 
