@@ -129,11 +129,8 @@ async def check_model(settings: Settings) -> list[Finding]:
             return [Finding("model", True, f"{url} answers; it is not Tandem's own server, so it tells no more")]
         health = response.json()
     gpu = health["gpu"]
-    offload = (
-        f"{gpu['layers_offloaded']} layers on {', '.join(gpu['devices'])}"
-        if gpu["layers_offloaded"]
-        else "runs on the CPU"
-    )
+    layers = gpu["layers_offloaded"]
+    offload = f"{layers} of {gpu['layers']} layers on {', '.join(gpu['devices'])}" if layers else "runs on the CPU"
     advice = "" if gpu["supported"] else "This build has no GPU support; docs/models.md shows the builds that have."
     return [
         Finding("model", True, f"{health['model']} ({health['file']}), context {health['context']}"),
