@@ -32,7 +32,9 @@ def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
         broker_connection_timeout=TIMEOUT_S,
     )
     if broker_url:
-        app.conf.update(broker_url=broker_url, broker_transport_options={"socket_connect_timeout": TIMEOUT_S})
+        app.conf.update(broker_url=broker_url)
+        if broker_url.startswith("redis"):
+            app.conf.update(broker_transport_options={"socket_connect_timeout": TIMEOUT_S})
     else:
         install_queue(conninfo)
         app.conf.update(
