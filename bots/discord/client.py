@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
+from typing import Any
 
 import discord
 import yarl
@@ -28,6 +30,7 @@ from tandem.settings import Settings
 
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)
 RETRY_EVERY_S = 2.0
+CANCEL_AGAIN_S = 5.0  # longer than the conversation layer takes to give back what it holds
 BAD_TOKEN = 4004
 
 log = logging.getLogger(__name__)
@@ -62,11 +65,10 @@ class TandemClient(discord.Client):
         if await register_commands(self, self.tree):
             log.info("slash commands registered")
 
-    async def close(self) -> None:
-        """Also ends discord.py's wait for the guilds, which outlives it otherwise."""
-        if self._connection._ready_task is not None:
-            self._connection._ready_task.cancel()
-        await super().close()
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Without what discord.py still tries to tell when its event loop is gone already."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
 
     async def on_message(self, message: discord.Message) -> None:
         self._messages.put_nowait(message)
@@ -136,15 +138,23 @@ async def serve_discord(settings: Settings, database: Database, agent: Agent, in
     client = TandemClient(settings, database, agent, inbox)
     async with client:
         await log_in(client, settings)
+        endless = (client.conversation.run(), client.take_in(), client.stay_connected())
+        working = [asyncio.create_task(work) for work in endless]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(client.conversation.run())
-                tasks.create_task(client.take_in())
-                tasks.create_task(client.stay_connected())
-        except* TandemError as errors:
-            raise errors.exceptions[0] from None
+            ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            await ended.pop()  # only an error can have ended it
         finally:
+            await _end(working)
             client.surface.close()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels until it took: Python 3.11's `wait_for`, used by discord.py and psycopg_pool, can lose a cancellation."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)  # one error is told already; none is to be warned about
 
 
 async def run_discord(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Discord in trouble: what is redelivered, missed, refused, reset and limited, and what the bot makes of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import discord
@@ -182,6 +183,17 @@ async def test_two_replicas_that_receive_the_same_command_and_click_act_once(
     assert len(agent.asked) == 1
     assert {verdict for _, _, verdict in agent.feedback} == {"up"}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_stopped_at_any_moment_of_its_start_it_ends(stage: Stage) -> None:
+    inbox = Inbox(stage.database, stage.settings)
+    for step in range(25):
+        serving = asyncio.create_task(client.serve_discord(stage.settings, stage.database, ScriptedAgent(), inbox))
+        await asyncio.sleep(step * 0.002)
+        serving.cancel()
+        done, _ = await asyncio.wait([serving], timeout=15)
+        assert done, f"still running 15 s after it was stopped {step * 2} ms after its start"
+        assert serving.cancelled()
 
 
 # tokens and intents
