@@ -10,11 +10,13 @@ from graph.answers import AgentEvent, Answer, Delta, Done, Progress, Question, V
 from index.jobs import LookProgress, enqueue_look, read_look
 from index.sources import Source, list_sources
 from tandem.db.pool import Database
-from tandem.errors import ModelBusy, QuestionRejected, SourceError
+from tandem.errors import ModelBusy, ModelUnavailable, QuestionRejected, SourceError
 from tandem.settings import Settings
 
 LONGEST_QUESTION = 4000
 BUSY_WAIT_S = 120.0
+MODEL_TRIES = 3  # each waits for a server that restarts; see tandem.models.client
+AWAY_PAUSE_S = 1.0
 ANSWER_S = 900.0  # no model is that slow: something hangs
 LOOK_EVERY_S = 1.0
 QUEUED_HINT_S = 10.0
@@ -50,7 +52,7 @@ class Agent(Protocol):
 
 
 async def answer_question(event: Event, live: Live, agent: Agent) -> Message:
-    """Streams the agent's answer. Waits up to two minutes for a busy model, then raises ModelBusy."""
+    """Streams the agent's answer. Raises ModelBusy after two minutes, ModelUnavailable after the third try."""
     text = event.text.strip()
     if not text:
         return Message(EMPTY_QUESTION)
@@ -62,6 +64,7 @@ async def answer_question(event: Event, live: Live, agent: Agent) -> Message:
     question = Question(event.id, text, event.conversation, event.viewer, event.user)
     clock = asyncio.get_running_loop().time
     give_up = clock() + BUSY_WAIT_S
+    tries = MODEL_TRIES
     while True:
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -71,8 +74,14 @@ async def answer_question(event: Event, live: Live, agent: Agent) -> Message:
                 raise
             await live.show_progress("The model is busy with other questions; yours waits its turn")
             await asyncio.sleep(busy.retry_after_s)
-            continue
-        return Message(answer.answer, answer.citations, receipt_line(answer), feedback_for=answer.id)
+        except ModelUnavailable:
+            tries -= 1
+            if not tries:
+                raise
+            await live.show_progress("The model server went away; I ask it again once it is back")
+            await asyncio.sleep(AWAY_PAUSE_S)
+        else:
+            return Message(answer.answer, answer.citations, receipt_line(answer), feedback_for=answer.id)
 
 
 async def _stream(question: Question, live: Live, agent: Agent) -> Answer:

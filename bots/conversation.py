@@ -140,6 +140,7 @@ class Conversation:
         try:
             async with self.inbox.hold(claim):
                 await self._reply(claim)
+            self._stopped.discard(event.id)
             if watcher := self._watched.pop(event.id, None):
                 watcher.set()
         except LeaseLost:
@@ -149,13 +150,11 @@ class Conversation:
             raise
         except DATABASE_TROUBLE as error:
             log.warning("event %s: the database went away (%s); it is tried again", event.id, type(error).__name__)
-            await self._release(claim, delay_s=1.0)
+            await self._release(claim, delay_s=1.0, failed=True)
         except Exception as error:  # noqa: BLE001  the platform failed in a way that has no name here; the event lives on
-            delay_s = min(2.0**claim.fence, LONGEST_DELAY_S)
+            delay_s = min(2.0 ** min(claim.fence, 10), LONGEST_DELAY_S)
             log.error("event %s: no reply yet, next try in %.0f s\n%s", event.id, delay_s, describe_fault(error))  # noqa: TRY400
             await self._release(claim, delay_s=delay_s)
-        finally:
-            self._stopped.discard(event.id)
 
     async def _reply(self, claim: Claim) -> None:
         event = claim.event
@@ -213,7 +212,7 @@ class Conversation:
     async def _carry_out(self, claim: Claim, live: "_Glimpses") -> Message:
         event = claim.event
         if claim.attempts > MOST_ATTEMPTS:
-            raise RuntimeError("Every process that began on this event died.")
+            raise RuntimeError("No attempt at this event came to an end.")
         if claim.fence > 1:
             await live.show_progress("Taking this up again")  # what is visible may be half an answer
         match event.kind:
@@ -242,11 +241,11 @@ class Conversation:
         await reply.finish(apology)
         return number
 
-    async def _release(self, claim: Claim, *, delay_s: float = 0.0) -> None:
+    async def _release(self, claim: Claim, *, delay_s: float = 0.0, failed: bool = False) -> None:
         try:
             with contextlib.suppress(LeaseLost):  # done, or with another replica
                 async with asyncio.timeout(GOODBYE_S):
-                    await self.inbox.release(claim, delay_s=delay_s)
+                    await self.inbox.release(claim, delay_s=delay_s, failed=failed)
         except (TimeoutError, *DATABASE_TROUBLE) as error:
             log.warning("event %s: not given back (%s); its lease will run out", claim.event.id, type(error).__name__)
 

@@ -38,7 +38,7 @@ class LeaseLost(TandemError):
 class Claim:
     """The right to answer one event until `expires` (the event loop's clock, seconds), unless it is renewed.
 
-    `fence` counts the claims of this event; `attempts` those that ended without a word, this one included.
+    `fence` counts the claims of this event; `attempts` those that failed, this one included.
     """
 
     event: Event
@@ -128,9 +128,9 @@ class Inbox:
         """The event is done and is never claimed again. Raises LeaseLost."""
         await self._write("finish", claim, answer_id=answer_id, fault=fault)
 
-    async def release(self, claim: Claim, *, delay_s: float = 0.0) -> None:
-        """Gives the event back for another try, not before `delay_s`. Raises LeaseLost."""
-        await self._write("release", claim, delay_s=delay_s)
+    async def release(self, claim: Claim, *, delay_s: float = 0.0, failed: bool = False) -> None:
+        """Gives the event back for another try, not before `delay_s`; `failed` counts as a crash. Raises LeaseLost."""
+        await self._write("release", claim, delay_s=delay_s, failed=failed)
 
     async def adopt(self, surface: str, *, heir: str) -> list[str]:
         """Moves what a surface left open whose one process has died to another surface, and returns the events' ids."""

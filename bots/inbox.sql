@@ -56,9 +56,9 @@ SET state = 'done', answer_id = %(answer_id)s, fault = %(fault)s, lease_until = 
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'answering'
 
 -- name: release
--- why: given back in good order, so that the attempt does not count as a crash
+-- why: given back in good order; unless it failed, the attempt does not count as a crash
 UPDATE inbox
-SET state = 'accepted', attempts = attempts - 1, lease_until = now() + make_interval(secs => %(delay_s)s)
+SET state = 'accepted', attempts = attempts - (NOT %(failed)s)::int, lease_until = now() + make_interval(secs => %(delay_s)s)
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'answering'
 
 -- name: adopt

@@ -22,7 +22,7 @@ from bots.surface import Kind
 from index.jobs import run_next_job
 from index.sources import add_source
 from tandem.db.pool import Database
-from tandem.errors import ModelUnavailable
+from tandem.errors import WeightsError
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 from tests.bots.scripted import MortalInbox, ScriptedAgent
@@ -74,7 +74,7 @@ class Harness(Protocol):
 async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
     """Waits until it is so; the test fails if that takes longer than anybody's patience."""
     async with asyncio.timeout(PATIENCE_S):
-        while not await look():  # noqa: ASYNC110  what it looks at is a database, a platform
+        while not await look():
             await asyncio.sleep(0.02)
 
 
@@ -294,12 +294,12 @@ class Conformance:
     async def test_an_error_that_a_person_can_mend_says_how(
         self, harness: Harness, inbox: MortalInbox, done: Wait
     ) -> None:
-        await harness.start(ScriptedAgent({"Q": ModelUnavailable()}), inbox)
+        await harness.start(ScriptedAgent({"Q": WeightsError()}), inbox)
         asked = await harness.ask("Q")
         await done(asked)
         [reply] = await harness.visible(asked)
-        assert "The model server cannot be reached." in reply
-        assert "tandem model" in reply
+        assert "The model's weights cannot be used." in reply
+        assert "unset it to use the packaged weights" in reply
 
     async def test_any_other_error_gives_a_number_that_the_log_has_and_no_text(
         self,

@@ -21,7 +21,7 @@ from index.sources import add_source
 from tandem.db.migrations import migrate
 from tandem.db.pool import Database
 from tandem.db.server import ensure_server
-from tandem.errors import ModelBusy
+from tandem.errors import ModelBusy, ModelUnavailable
 from tandem.settings import Settings
 from tests.bots.conformance import eventually
 from tests.bots.scripted import ScriptedAgent
@@ -223,6 +223,41 @@ async def test_a_model_that_stays_busy_is_told_of(
     monkeypatch.setattr("bots.commands.BUSY_WAIT_S", 0.05)
     await ask(await start(ScriptedAgent({"Q": ModelBusy(retry_after_s=0.02)})))
     assert platform.messages == {"test:1": "The model server's queue is full. Ask again in a moment."}
+
+
+async def test_a_model_server_that_restarts_is_asked_again(
+    platform: Platform, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.commands.AWAY_PAUSE_S", 0.05)
+    agent = ScriptedAgent({"Q": ModelUnavailable("It broke off.")})
+    conversation = await start(agent)
+    done = conversation.watch(QUESTION.id)
+    await conversation.accept(QUESTION)
+    await eventually_true(lambda: len(agent.asked) == 2)
+    agent.script = {"Q": "Back again."}
+    async with asyncio.timeout(30):
+        await done.wait()
+    assert "The model server went away; I ask it again once it is back" in platform.history
+    assert platform.messages == {"test:1": "Back again."}
+
+
+async def test_a_model_server_that_stays_away_is_told_of_with_the_remedy(
+    platform: Platform, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.commands.AWAY_PAUSE_S", 0.01)
+    agent = ScriptedAgent({"Q": ModelUnavailable()})
+    await ask(await start(agent))
+    assert len(agent.asked) == 3
+    assert platform.messages["test:1"].startswith("The model server cannot be reached. Start it with `tandem model`")
+
+
+async def test_a_database_that_fails_each_time_ends_in_an_error(
+    platform: Platform, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = ScriptedAgent({"Q": psycopg.OperationalError("disk full")})
+    await ask(await start(agent))
+    assert len(agent.asked) == 3
+    assert "Something went wrong on my side" in platform.messages["test:1"]
 
 
 async def test_an_agent_that_hangs_is_cut_off(

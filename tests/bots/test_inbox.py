@@ -162,7 +162,10 @@ async def test_an_orderly_return_is_no_crash_and_comes_back_after_its_delay(inbo
     await other.release(again, delay_s=0.4)
     assert await inbox.claim("test", KINDS) is None
     await asyncio.sleep(0.5)
-    assert (await claim(inbox)).attempts == 1
+    third = await claim(inbox)
+    assert third.attempts == 1
+    await inbox.release(third, failed=True)
+    assert (await claim(inbox)).attempts == 2
 
 
 async def test_what_a_dead_process_left_open_can_be_taken_over_at_once(inbox: Inbox, other: Inbox) -> None:
