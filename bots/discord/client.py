@@ -33,6 +33,8 @@ RETRY_EVERY_S = 2.0
 CANCEL_AGAIN_S = 5.0  # longer than the conversation layer takes to give back what it holds
 BAD_TOKEN = 4004
 
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody needs to know that it cannot speak
+
 log = logging.getLogger(__name__)
 
 
@@ -121,7 +123,7 @@ class TandemClient(discord.Client):
 async def log_in(client: discord.Client, settings: Settings) -> None:
     """Raises TokenError for a missing or wrong token, and DiscordUnavailable."""
     if settings.discord_token is None:
-        raise TokenError("DISCORD_TOKEN is not set.", remedy="docs/discord.md tells in five steps how to get one.")
+        raise TokenError("DISCORD_TOKEN is not set.", remedy="docs/discord.md tells how to get one.")
     # discord.py has one Discord for each process, and keeps its address here
     Route.BASE = settings.discord_api_url.rstrip("/")
     try:

@@ -185,7 +185,7 @@ class DiscordDouble:
     async def wait_until(self, condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
         """Returns the condition's first true value; TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
-            while not (value := condition()):  # noqa: ASYNC110  (the world has no one event for every condition)
+            while not (value := condition()):
                 await asyncio.sleep(0.02)
         return value
 

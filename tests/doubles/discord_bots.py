@@ -59,7 +59,7 @@ class Stage:
         """Waits until that many events are done, and a little longer, to see that nothing else happens."""
         query = b"SELECT count(*) AS stored, count(*) FILTER (WHERE state = 'done') AS done FROM inbox"
         async with asyncio.timeout(seconds):
-            while await self.database.fetch_one(query) != {"stored": events, "done": events}:  # noqa: ASYNC110
+            while await self.database.fetch_one(query) != {"stored": events, "done": events}:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
         assert await self.database.fetch_one(query) == {"stored": events, "done": events}
