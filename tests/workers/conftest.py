@@ -21,7 +21,7 @@ from tandem.db.pool import Database
 from tandem.settings import Settings
 
 PATIENCE_S = 60
-DOCUMENTS = 30
+DOCUMENTS = 16
 
 
 @dataclass
@@ -111,8 +111,16 @@ class Crew:
         return "\n".join(path.read_text() for path in sorted(self.folder.parent.glob("*.log")))
 
 
+def make_crew(settings: Settings, database: Database, scratch: Path) -> Crew:
+    folder = scratch / "docs"
+    folder.mkdir()
+    for number in range(DOCUMENTS):
+        write_document(folder, number)
+    return Crew(settings, database, folder)
+
+
 def write_document(folder: Path, number: int, word: str = "first") -> None:
-    sections = (f"## Section {part}\n\nPart {part} of page {number}, in its {word} wording.\n\n" for part in range(6))
+    sections = (f"## Section {part}\n\nPart {part} of page {number}, in its {word} wording.\n\n" for part in range(3))
     (folder / f"{number}.md").write_text(f"# Page {number}\n\n" + "".join(sections))
 
 
@@ -158,12 +166,8 @@ def broker_url(request: pytest.FixtureRequest) -> str | None:
 async def crew(
     model_settings: Settings, database: Database, broker_url: str | None, tmp_path: Path
 ) -> AsyncIterator[Crew]:
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    for number in range(DOCUMENTS):
-        write_document(folder, number)
     settings = model_settings.model_copy(update={"broker_url": broker_url, "lease_s": 1.0, "look_interval_s": 3600})
-    crew = Crew(settings, database, folder)
+    crew = make_crew(settings, database, tmp_path)
     try:
         yield crew
     finally:

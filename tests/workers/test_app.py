@@ -1,10 +1,18 @@
 """Worker processes that are killed, raced and misinformed end in the same index as one that is left alone."""
 
+import asyncio
+import os
+import signal
+from pathlib import Path
+
 from index.jobs import DocumentCounts
 from index.sources import remove_source
 from index.wakeups import RUN_JOBS, send_wakeup
+from tandem.db.migrations import migrate
+from tandem.db.pool import Database
+from tandem.db.server import ensure_server, stop_server_if_idle
 from tandem.settings import Settings
-from tests.workers.conftest import DOCUMENTS, Crew, write_document
+from tests.workers.conftest import DOCUMENTS, Crew, make_crew, write_document
 from workers.app import LOOK_AT_SOURCES, RECOVER_S, make_app
 
 
@@ -22,7 +30,7 @@ async def test_a_worker_does_what_was_asked_before_and_after_it_came(crew: Crew)
 
 async def test_a_killed_worker_loses_nothing(crew: Crew) -> None:
     look = await crew.ask(await crew.add())
-    for after in (0, 6, 12):
+    for after in (0, 3, 6):
         await crew.kill_in_the_middle_of_a_job(crew.start(), after)
     crew.start()
     crew.start("beat")
@@ -81,11 +89,32 @@ async def test_a_worker_that_is_told_to_stop_ends_between_two_jobs(crew: Crew) -
 
 
 async def test_the_beat_has_every_source_looked_at(crew: Crew) -> None:
+    crew.settings = crew.settings.model_copy(update={"look_interval_s": 20})
     await crew.add()
     crew.start()
     crew.start("beat")
     await crew.wait_for("SELECT id FROM looks WHERE state = 'done' AND requested_by = 'schedule'")
     await crew.check_index()
+
+
+async def test_postgres_killed_under_a_worker_loses_nothing(model_url: str, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", model_url=model_url, lease_s=1.0, look_interval_s=3600, _env_file=None)
+    conninfo = ensure_server(settings)
+    migrate(conninfo)
+    async with Database.open(settings) as database:
+        crew = make_crew(settings, database, tmp_path)
+        try:
+            look = await crew.ask(await crew.add())
+            crew.start()
+            crew.start("beat")
+            await crew.wait_for("SELECT id FROM jobs WHERE kind = 'index' AND state = 'done'")
+            os.kill(int((settings.home / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            await asyncio.to_thread(ensure_server, settings)
+            assert (await crew.wait_until_done(look)).documents == DocumentCounts(added=DOCUMENTS)
+            await crew.check_index()
+        finally:
+            crew.stop()
+    stop_server_if_idle(settings, conninfo)
 
 
 def test_the_application_is_set_up_to_lose_nothing(settings: Settings) -> None:
