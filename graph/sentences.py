@@ -9,7 +9,7 @@ _MARK = r"(?:#{1,6}|[-*+]|\d+[.)]|>)\s"
 _END = re.compile(rf"{_STOP}|\n\s*\n|\n(?=\s*{_MARK})")
 _STOPS = re.compile(_STOP)
 _MARKER = re.compile(rf"\s*(?:{_MARK}\s*)*")
-_NO_PROSE = re.compile(r"\s*(\||[-=*_ ]{3,}$)")
+_NO_PROSE = re.compile(r"\s*(\||#{1,6}\s|[-=*_ ]{3,}$)")
 _CITATION = re.compile(r"\s*\[\d+\](?!\()")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
@@ -25,7 +25,7 @@ def take_sentences(text: str) -> tuple[list[str], str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """All sentences of a passage, verbatim, without list and heading markers; tables and code are left out."""
+    """All sentences of a passage, verbatim, without list markers; headings, tables and code are left out."""
     sentences: list[str] = []
     for start, end in _find_paragraphs(text):
         for stop in (match.end() for match in _STOPS.finditer(text, start, end)):
@@ -55,9 +55,6 @@ def _find_paragraphs(text: str) -> Iterator[tuple[int, int]]:
         elif line[:body].strip():
             yield start, end
             start, end = offset + body, offset + len(line.rstrip())
-            if line.lstrip().startswith("#"):
-                yield start, end
-                start = end = offset + len(line)
         else:
             start = offset + body if start == end else start
             end = offset + len(line.rstrip())

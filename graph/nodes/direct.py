@@ -38,6 +38,7 @@ async def answer_directly(
             if judged and not sent and not (decision.inputs.small_talk or decision.inputs.task):
                 unsure = sum(logprobs) / len(logprobs) < SURE
                 if unsure:
+                    context.watch.answer_tokens += len(logprobs)  # its last delta, which tells the count, never comes
                     break
             if judged or not logprobs:
                 write(Delta(held))

@@ -28,9 +28,9 @@ def test_a_stream_in_pieces_loses_nothing_but_blanks(text: str, size: int) -> No
     assert "".join("".join([*taken, pending]).split()) == "".join(text.split())
 
 
-def test_a_passage_gives_its_sentences_without_markers_code_and_tables() -> None:
+def test_a_passage_gives_its_sentences_without_markers_headings_code_and_tables() -> None:
     passage = "## Leave\n- Ask first. Then go.\n\n| a | b |\n| - | - |\n```\ncode. More\n```\n1. Come back."
-    assert split_sentences(passage) == ["Leave", "Ask first.", "Then go.", "Come back."]
+    assert split_sentences(passage) == ["Ask first.", "Then go.", "Come back."]
 
 
 def test_lines_that_are_wrapped_are_one_sentence() -> None:
