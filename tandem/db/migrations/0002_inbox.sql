@@ -20,6 +20,8 @@ CREATE TABLE inbox (
 
 CREATE INDEX inbox_open ON inbox (surface, arrival) WHERE state <> 'done';
 CREATE INDEX inbox_open_conversations ON inbox (conversation, arrival) WHERE state <> 'done';
+-- Whose thread is this: asked for every message in a thread that mentions nobody.
+CREATE INDEX inbox_by_conversation ON inbox (surface, conversation, arrival);
 CREATE INDEX inbox_done ON inbox (done_at) WHERE state = 'done';
 
 -- Two replicas that look at the same moment cannot both start on one conversation.
