@@ -2,20 +2,20 @@
 
 import asyncio
 import itertools
+import os
 import signal
 import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from getpass import getuser
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory
 from rich.console import Console
 
 from bots.conversation import Conversation
-from bots.inbox import Inbox
+from bots.inbox import DATABASE_TROUBLE, Inbox
 from bots.screen import Screen
 from bots.seat import Seat, take_seat
 from bots.surface import Event, Kind, Message
@@ -111,9 +111,16 @@ class Chat:
     async def take(self, line: str) -> bool:
         """Does what the line says and returns once that is done; False when it says to leave."""
         line = line.strip()
-        word, _, rest = line.partition(" ")
-        if word in ("/quit", "/exit"):
+        if line in ("/quit", "/exit"):
             return False
+        try:
+            await self._carry_out(line)
+        except DATABASE_TROUBLE:
+            self._terminal.screen.say(str(DatabaseUnavailable()))
+        return True
+
+    async def _carry_out(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
         if word == "/help":
             self._terminal.screen.say(HELP)
         elif word == "/new":
@@ -126,17 +133,12 @@ class Chat:
             self._terminal.screen.say(f"There is no command {word}; /help lists them.")
         elif word:
             await self._ask("question", line)
-        return True
 
     async def _ask(self, kind: Kind, text: str) -> None:
         name = self._terminal.name
-        event = Event(f"{name}:{uuid.uuid4().hex}", name, kind, self._thread, self._viewer, getuser(), text)
+        event = Event(f"{name}:{uuid.uuid4().hex}", name, kind, self._thread, self._viewer, str(os.getuid()), text)
         done = self._conversation.watch(event.id)
-        try:
-            await self._conversation.accept(event)
-        except DatabaseUnavailable as error:
-            self._terminal.screen.say(str(error))
-            return
+        await self._conversation.accept(event)
         presses = itertools.count()
 
         def interrupt() -> None:  # the second time, nobody wants to wait for the end either

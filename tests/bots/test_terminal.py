@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -17,11 +18,12 @@ from bots.inbox import Inbox
 from bots.screen import Screen
 from bots.seat import Seat, take_seat
 from bots.surface import Event, Kind, Message
-from bots.terminal import Terminal, converse
+from bots.terminal import Chat, Terminal, converse
 from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.settings import Settings
 from tests.bots.conformance import Asked, Conformance
+from tests.bots.scripted import ScriptedAgent
 
 VIEWER = Viewer("local")
 STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -119,3 +121,63 @@ class TestTerminal(Conformance):
         harness = TerminalHarness(database, settings)
         yield harness
         await harness.stop()
+
+
+class TestChat:
+    """What the lines do that a person types."""
+
+    @pytest.fixture
+    def agent(self) -> ScriptedAgent:
+        return ScriptedAgent()
+
+    @pytest.fixture
+    def output(self) -> io.StringIO:
+        return io.StringIO()
+
+    @pytest.fixture
+    async def chat(
+        self, database: Database, settings: Settings, agent: ScriptedAgent, output: io.StringIO
+    ) -> AsyncIterator[Chat]:
+        with take_seat(settings.run_dir) as seat:
+            terminal = Terminal(Screen(Console(file=output)), seat)
+            conversation = Conversation(terminal, Inbox(database, settings), agent, database, settings)
+            running = asyncio.create_task(conversation.run())
+            yield Chat(conversation, terminal, VIEWER)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def test_a_new_conversation_knows_nothing_of_the_old_one(self, chat: Chat, agent: ScriptedAgent) -> None:
+        for line in ("first\n", "second", "/new", "third"):
+            assert await chat.take(line)
+        assert [question.text for question in agent.asked] == ["first", "second", "third"]
+        old, same, new = (question.conversation for question in agent.asked)
+        assert old == same != new
+        assert agent.forgotten == [old]
+
+    async def test_a_line_may_be_empty_a_command_or_the_last_one(self, chat: Chat, output: io.StringIO) -> None:
+        assert await chat.take("  \n")
+        assert output.getvalue() == ""
+        assert await chat.take("/help")
+        assert "/reindex [name]" in output.getvalue()
+        assert await chat.take("/frobnicate now")
+        assert "There is no command /frobnicate; /help lists them." in output.getvalue()
+        assert not await chat.take("/quit")
+
+    async def test_why_explains_the_answer_before_it(self, chat: Chat, output: io.StringIO) -> None:
+        await chat.take("/why")
+        assert "Nothing has been answered in this conversation yet." in output.getvalue()
+        await chat.take("How?")
+        await chat.take("/why")
+        assert "You asked: `How?`" in output.getvalue()
+
+    async def test_without_a_database_it_says_so_and_goes_on(
+        self, chat: Chat, agent: ScriptedAgent, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(conversation: str) -> None:
+            raise psycopg.OperationalError("the connection is lost")
+
+        monkeypatch.setattr(agent, "forget", fail)
+        assert await chat.take("/new")
+        assert "Postgres cannot be reached." in output.getvalue()
+        assert await chat.take("And now?")
+        assert "You said: And now?" in output.getvalue()
