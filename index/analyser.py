@@ -12,8 +12,8 @@ from functools import lru_cache
 import Stemmer
 
 ANALYSER = "english-1"
-K1 = 1.2
-B = 0.75
+K1, B = 0.9, 0.4
+"""Anserini's defaults. On SciFact they do better than 1.2 and 0.75, as chunks hardly differ in length."""
 AVERAGE_TERMS = 100
 """Of a chunk: fixed rather than counted, so that no stored weight grows stale when other documents change."""
 DIMENSIONS = 1_000_000_000
