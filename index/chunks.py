@@ -16,7 +16,7 @@ from index.blocks import Block, parse_blocks
 CHUNKER = "markdown-1"
 MAX_TOKENS = 180
 """Of a chunk, estimated; the embedder reads 256 with the title and headings before it."""
-HEADING_CHARACTERS = 200
+HEADING_CHARACTERS = 100
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LINE_END = re.compile(r"\n+")

@@ -19,7 +19,6 @@ from workers.tasks import look_at_sources, run_jobs
 LOOK_AT_SOURCES = "tandem.look_at_sources"
 RECOVER_S = 5.0
 """How often the ledger is looked at without any message: for leases that ran out and retries that came due."""
-log = logging.getLogger(__name__)
 
 
 def make_app(settings: Settings, stopping: threading.Event | None = None) -> Celery:
@@ -56,8 +55,7 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
 
 def run_worker(settings: Settings) -> None:
     """Works until it is told to stop. One job at a time: run more workers for more."""
-    for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)  # two lines every few seconds that say nothing
+    _quieten()
     # Said to root for the sake of pickle, which is not accepted here; in a container, root is usual.
     warnings.simplefilter("ignore", SecurityWarning)
     stopping = threading.Event()
@@ -80,8 +78,15 @@ def run_worker(settings: Settings) -> None:
 
 def run_beat(settings: Settings) -> None:
     """Sends what the schedule says until it is told to stop. Run one; a second does no harm."""
+    _quieten()
     app = make_app(settings)
     app.Beat(scheduler_cls=Scheduler, loglevel=settings.log_level.upper(), quiet=True).run()
+
+
+def _quieten() -> None:
+    """Two lines every few seconds that say nothing."""
+    for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _every(task: str, seconds: float) -> dict[str, Any]:

@@ -145,10 +145,15 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;  -- roles belong to the whole server: another database of it may have made this one
 END
 $$;
+-- Who made a role may hand it out, but not put it on: so also the maker is granted it.
 DO $$
 BEGIN
-    IF NOT pg_has_role(current_user, 'tandem_reader', 'MEMBER') THEN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
         EXECUTE format('GRANT tandem_reader TO %I', current_user);
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    IF NOT pg_has_role(current_user, 'tandem_reader', 'MEMBER') THEN
+        RAISE EXCEPTION 'An administrator has to run: GRANT tandem_reader TO %', current_user;
     END IF;
 END
 $$;
