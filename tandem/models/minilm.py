@@ -11,6 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from tandem.errors import WeightsError
@@ -37,7 +38,7 @@ def build_graph(folder: Path) -> ov.Model:
             values["num_hidden_layers"], values["num_attention_heads"], values["hidden_size"], values["layer_norm_eps"]
         )
         return _Graph(load_file(folder / "model.safetensors"), config).build()
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"The embedding model in {folder} is damaged: {error}.", remedy="Install it again with `make install`."
         ) from error

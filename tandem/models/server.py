@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import signal
 import socket
 import sys
 import threading
@@ -44,6 +45,8 @@ def _serve(settings: Settings, *, only_while_used: bool) -> None:
         server = _Server(config, settings, url)
         if only_while_used:
             threading.Thread(target=_stop_when_unused, args=(settings, server, url), daemon=True).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # uvicorn handles them, and sends them once more when it has
         try:
             server.run(sockets=[listener])
         finally:

@@ -1,5 +1,7 @@
 """However the bytes of an answer are cut, only whole characters and nothing of a stop string are shown."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ LETTERS = st.text("abé🙂", max_size=40)
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     edges = [0, *sorted({min(edge, len(data)) for edge in at}), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def feed(answer: AnswerText, pieces: list[bytes]) -> tuple[str, list[int]]:
