@@ -108,7 +108,7 @@ async def retry(database: Database, lease: Lease, reason: str) -> None:
 
 async def wait(database: Database, lease: Lease, reason: str) -> None:
     """Gives the job back without using up an attempt: what it needs is away."""
-    await _put_back(database, lease, reason, delay_s=min(2.0**lease.waits, MAX_WAIT_S), waited=True)
+    await _put_back(database, lease, reason, delay_s=min(2.0 ** min(lease.waits, 10), MAX_WAIT_S), waited=True)
 
 
 async def _put_back(database: Database, lease: Lease, reason: str, *, delay_s: float, waited: bool) -> None:

@@ -82,3 +82,12 @@ async def test_who_was_overtaken_puts_nothing_back(queued: Room) -> None:
     await retry(queued.database, first, "too late")
     async with queued.database.transaction() as connection:
         await hold(connection, second)
+
+
+async def test_waiting_for_days_is_waiting_half_a_minute_at_a_time(queued: Room) -> None:
+    await queued.fetch("UPDATE jobs SET waits = 100000 RETURNING id")
+    lease = await take(queued)
+    assert lease is not None
+    await wait(queued.database, lease, "still away")
+    [job] = await queued.fetch("SELECT extract(epoch FROM due_at - now())::int AS delay_s FROM jobs")
+    assert 25 <= job["delay_s"] <= 30

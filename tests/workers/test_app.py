@@ -81,7 +81,7 @@ async def test_a_worker_that_is_told_to_stop_ends_between_two_jobs(crew: Crew) -
     worker = crew.start()
     await crew.wait_for("SELECT id FROM jobs WHERE kind = 'index' AND state = 'done'")
     worker.terminate()
-    assert worker.wait(10) == 0
+    assert worker.wait(30) == 0
     assert await crew.database.fetch_all(b"SELECT id FROM jobs WHERE state = 'running'") == []
     crew.start()
     await crew.wait_until_done(look)
