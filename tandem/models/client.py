@@ -132,6 +132,8 @@ class ModelClient:
     ) -> AsyncIterator[httpx.Response]:
         answer = await self._send(method, path, body, headers or {})
         try:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                self._description = None  # another model may be served by now
             await _check(answer)
             yield answer
         except httpx.HTTPError as error:

@@ -19,6 +19,8 @@ SLOW_ON_CPU = ("Q4_1", "Q5_0", "Q5_1")
 """Types that llama.cpp neither repacks nor multiplies with a blocked kernel on a CPU."""
 FAST_ON_CPU = "Q8_0"
 """Loses nothing against Q4_1, and reads prompts 1.9 times as fast (docs/models.md)."""
+LARGEST_REQUANTISED = 1 << 30
+"""Bytes. Beyond it, rewriting takes long, and twice the bytes a weight would slow answers more than prompts gain."""
 DIGEST_DIGITS = 12
 
 Requantise = Callable[[Path, Path, str], None]
@@ -49,7 +51,8 @@ def find_weights(settings: Settings, *, on_gpu: bool, requantise: Requantise) ->
     header = gguf.read_header(source)
     digest = digest_of(source, folder)
     name = source.name.removesuffix(".gguf")
-    if on_gpu or header.file_type not in SLOW_ON_CPU:
+    small = source.stat().st_size <= LARGEST_REQUANTISED
+    if on_gpu or not small or header.file_type not in SLOW_ON_CPU:
         return Weights(name, source, source, header.file_type, digest)
     stem = name.removesuffix(f".{header.file_type}").removesuffix(f"-{header.file_type}")
     file = folder / f"{stem}.{FAST_ON_CPU}.from-{header.file_type}-{digest[:DIGEST_DIGITS]}.gguf"
