@@ -1,6 +1,7 @@
 """The processes of one machine, kept running by supervisor: a part that dies is started again."""
 
 import ctypes
+import getpass
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tandem.errors import TandemError
 from tandem.settings import Settings
 
 STOP_S = 20
+BACKGROUND = ("worker", "beat")
 PR_SET_PDEATHSIG = 1
 _HEAD = """\
 [supervisord]
@@ -20,11 +22,12 @@ nodaemon=true
 silent={silent}
 logfile={log}
 logfile_maxbytes=5MB
+user={user}
 pidfile={run}/supervisord.pid
 """
 _PROGRAM = """
 [program:{name}]
-command={python} -m tandem {name}
+command={nice}{python} -m tandem {name}
 autorestart=true
 startsecs=2
 startretries=1000
@@ -52,10 +55,15 @@ def list_parts(settings: Settings, *, surfaces: bool) -> list[str]:
 def write_configuration(settings: Settings, parts: list[str], *, foreground: bool) -> Path:
     """Writes supervisor's file into the run folder. In the foreground the parts' output goes to the terminal."""
     run = settings.run_dir
-    text = _HEAD.format(silent="false" if foreground else "true", log=run / "supervisord.log", run=run)
+    text = _HEAD.format(
+        silent="false" if foreground else "true", log=run / "supervisord.log", user=getpass.getuser(), run=run
+    )
     for name in parts:
         output, size = ("/dev/fd/1", "0") if foreground else (str(run / f"{name}.log"), "5MB")
-        text += _PROGRAM.format(name=name, python=_escape(sys.executable), output=_escape(output), bytes=size)
+        nice = "nice -n 5 " if name in BACKGROUND else ""  # who asks comes before who indexes, from the start on
+        text += _PROGRAM.format(
+            name=name, nice=nice, python=_escape(sys.executable), output=_escape(output), bytes=size
+        )
     path = run / "supervisord.conf"
     path.write_text(text)
     return path

@@ -5,10 +5,10 @@ import re
 import time
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 
 import psycopg
 
-from tandem.db.checkpoints import migrate_checkpoints
 from tandem.errors import MigrationError
 
 LOCK = 7_139_001  # an advisory lock, so that two processes that start together migrate once
@@ -48,7 +48,10 @@ def migrate(conninfo: str) -> list[str]:
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " number int PRIMARY KEY, name text NOT NULL, digest text NOT NULL, applied_at timestamptz DEFAULT now())"
         )
-        done = {row[0]: row[1] for row in connection.execute("SELECT number, digest FROM schema_migrations")}
+        done = {
+            row[0]: row[1]
+            for row in connection.execute("SELECT number, digest FROM schema_migrations WHERE number > 0")
+        }
         if unknown := sorted(set(done) - {migration.number for migration in known}):
             raise MigrationError(f"The database has migration {unknown[-1]}, which this version does not know.")
         for migration in known:
@@ -63,8 +66,23 @@ def migrate(conninfo: str) -> list[str]:
                     (migration.number, migration.name, migration.digest),
                 )
             applied.append(migration.name)
-        migrate_checkpoints(conninfo)
+        _migrate_memory(connection, conninfo)
     return applied
+
+
+def _migrate_memory(connection: psycopg.Connection, conninfo: str) -> None:
+    """Lets LangGraph bring its own tables up to date, once for each of its versions: to import it takes a second."""
+    library = f"langgraph-checkpoint-postgres {version('langgraph-checkpoint-postgres')}"
+    if connection.execute("SELECT 1 FROM schema_migrations WHERE number = 0 AND name = %s", (library,)).fetchone():
+        return
+    from tandem.db.checkpoints import migrate_checkpoints
+
+    migrate_checkpoints(conninfo)
+    connection.execute(
+        "INSERT INTO schema_migrations (number, name, digest) VALUES (0, %s, '')"
+        " ON CONFLICT (number) DO UPDATE SET name = excluded.name, applied_at = now()",
+        (library,),
+    )
 
 
 def _try_lock(connection: psycopg.Connection) -> bool:

@@ -37,9 +37,10 @@ def ensure_server(settings: Settings) -> str:
     conninfo = f"host={info.socket_dir} port={info.port} user=postgres"
     with (
         psycopg.connect(f"{conninfo} dbname=postgres", autocommit=True) as connection,
-        suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),  # as a rule, it is there
+        suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),  # two first starts may race for it
     ):
-        connection.execute(f"CREATE DATABASE {DATABASE}")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
+            connection.execute(f"CREATE DATABASE {DATABASE}")
     return f"{conninfo} dbname={DATABASE}"
 
 
