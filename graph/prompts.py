@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from graph.sentences import strip_citations
 from graph.state import Exchange
 from index.search import Hit
 from tandem.models.client import ChatMessage
@@ -32,7 +33,10 @@ def ask_directly(question: str, history: Sequence[Exchange]) -> list[ChatMessage
     """The question to the weights, after the last exchange of the thread."""
     messages = [ChatMessage("system", DIRECT)]
     for exchange in history[-1:]:
-        messages += [ChatMessage("user", exchange["question"]), ChatMessage("assistant", exchange["answer"])]
+        messages += [
+            ChatMessage("user", exchange["question"]),
+            ChatMessage("assistant", strip_citations(exchange["answer"])),
+        ]
     return [*messages, ChatMessage("user", question)]
 
 

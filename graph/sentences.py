@@ -38,7 +38,12 @@ def split_sentences(text: str) -> list[str]:
 
 def tidy(sentence: str) -> str:
     """The sentence on one line, without citation numbers that a model made up and without links' targets."""
-    return " ".join(_CITATION.sub("", _LINK.sub(r"\1", sentence)).split())
+    return " ".join(strip_citations(_LINK.sub(r"\1", sentence)).split())
+
+
+def strip_citations(text: str) -> str:
+    """The text without citation numbers: those of an earlier answer, or those that a model made up."""
+    return _CITATION.sub("", text)
 
 
 def _find_paragraphs(text: str) -> Iterator[tuple[int, int]]:

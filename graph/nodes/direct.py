@@ -11,6 +11,7 @@ from langgraph.types import Command
 from graph.answers import Delta, Progress
 from graph.prompts import ask_directly
 from graph.receipt import make_answer
+from graph.sentences import strip_citations
 from graph.state import Context, State
 
 FIRST_TOKENS = 24
@@ -49,5 +50,5 @@ async def answer_directly(
         return Command(
             update={"decision": decision}, goto="answer_from_passages" if decision.fallback == "grounded" else "decline"
         )
-    answer = await make_answer(context, state, decision, "direct", text.strip(), ())
+    answer = await make_answer(context, state, decision, "direct", strip_citations(text).strip(), ())
     return Command(update={"answer": answer}, goto="record")

@@ -55,6 +55,13 @@ async def test_small_talk_is_answered_by_the_weights_without_citations(agent: Ag
     assert answer.answer
 
 
+async def test_an_answer_from_memory_takes_no_citation_over_from_the_thread(agent: Agent) -> None:
+    await ask(agent, question("On which day are new badges made?", "thread"))
+    answer = await ask(agent, question("What is the capital of France?", "thread"))
+    assert "Paris" in answer.answer
+    assert "[" not in answer.answer
+
+
 async def test_a_question_about_the_house_that_no_page_answers_is_declined_and_names_the_nearest(agent: Agent) -> None:
     answer = await ask(agent, question("What is our policy on sabbaticals in Antarctica?"))
     assert answer.route == "declined"
