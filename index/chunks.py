@@ -88,7 +88,7 @@ def _pieces(title: str, text: str) -> Iterator[_Piece]:
         if is_heading:
             over = [(level, name) for level, name in open_headings if level < block.level]
             open_headings = [*over, (block.level, block.title[:HEADING_CHARACTERS])]
-        path = tuple(name for _, name in open_headings if name and name != title)
+        path = tuple(name for _, name in open_headings if name and name != title[:HEADING_CHARACTERS])
         opens_section = is_heading and not after_heading
         for part, boundary in _split_block(block):
             if boundary == _BLOCK and opens_section:

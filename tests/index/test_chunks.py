@@ -82,3 +82,9 @@ def test_repetitive_text_is_cut_in_reasonable_time() -> None:
 def test_a_heading_of_any_length_does_not_drown_its_text() -> None:
     [chunk, *_] = cut_chunks("Title", "# " + "very " * 200 + "long\n\nBody.")
     assert len(chunk.heading) <= 200
+
+
+def test_a_title_of_any_length_is_not_said_twice() -> None:
+    title = "A very long title " * 10
+    [chunk] = cut_chunks(title.strip(), f"# {title}\n\nBody.")
+    assert chunk.heading == ""
