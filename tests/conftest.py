@@ -4,8 +4,10 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,9 +23,17 @@ MODEL_START_S = 60
 _numbers = itertools.count()
 
 
+@contextmanager
+def open_home() -> Iterator[Path]:
+    """A home for an embedded Postgres. Not in pytest's folder: a second run would shut Postgres's own user out of that."""
+    with tempfile.TemporaryDirectory(prefix="tandem-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home() -> Iterator[Path]:
+    with open_home() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

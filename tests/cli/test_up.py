@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 
 from tandem.db.server import ensure_server
 from tandem.settings import Settings
+from tests.conftest import open_home
 from tests.doubles.slack import SlackDouble
 from tests.doubles.slack_workspace import BOT_USER, Message, feedback_values, visible_text
 
@@ -75,7 +76,13 @@ class Stack:
 
 
 @pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+def home() -> Iterator[Path]:
+    with open_home() as folder:
+        yield folder
+
+
+@pytest.fixture
+async def stack(tmp_path: Path, home: Path) -> AsyncIterator[Stack]:
     docs = tmp_path / "docs"
     docs.mkdir()
     for number in range(PAGES):
@@ -84,14 +91,14 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         )
     async with SlackDouble.open() as slack:
         environment = os.environ | {
-            "TANDEM_HOME": str(tmp_path / "home"),
+            "TANDEM_HOME": str(home),
             "TANDEM_MODEL_PORT": "0",
             "TANDEM_LEASE_S": "2",
             "SLACK_API_URL": slack.api_url,
             "SLACK_BOT_TOKEN": slack.bot_token,
             "SLACK_APP_TOKEN": slack.app_token,
         }
-        stack = Stack(slack, tmp_path / "home", docs, environment)
+        stack = Stack(slack, home, docs, environment)
         log = (tmp_path / "log").open("wb")
         up = subprocess.Popen([sys.executable, "-m", "tandem", "up"], env=environment, stdout=log, stderr=log)
         try:
@@ -104,7 +111,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
             log.close()
         assert status == 0
         assert "hangs on hook" not in (tmp_path / "log").read_text()
-        assert not (tmp_path / "home" / "postgres" / "postmaster.pid").exists()
+        assert not (home / "postgres" / "postmaster.pid").exists()
 
 
 async def test_whatever_is_killed_each_question_gets_one_answer_and_each_page_is_indexed_once(stack: Stack) -> None:

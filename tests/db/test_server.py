@@ -16,15 +16,17 @@ from tandem.db.pool import Database
 from tandem.db.server import ensure_server, stop_server_if_idle
 from tandem.errors import DatabaseUnavailable
 from tandem.settings import Settings
+from tests.conftest import open_home
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def own() -> Iterator[Settings]:
     """A server of this module's own, since it is killed here."""
-    settings = Settings(home=tmp_path_factory.mktemp("own"), database_url=None, _env_file=None)
-    migrate(ensure_server(settings))
-    yield settings
-    stop_server_if_idle(settings, ensure_server(settings))
+    with open_home() as home:
+        settings = Settings(home=home, database_url=None, _env_file=None)
+        migrate(ensure_server(settings))
+        yield settings
+        stop_server_if_idle(settings, ensure_server(settings))
 
 
 def postmaster(settings: Settings) -> int:
