@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def open_home() -> Iterator[Path]:
-    """A home for an embedded Postgres. Not in pytest's folder: a second run would shut Postgres's own user out of that."""
+    """A home for an embedded Postgres, outside pytest's folder: a second run would shut Postgres's user out of that."""
     with tempfile.TemporaryDirectory(prefix="tandem-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
