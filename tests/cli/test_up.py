@@ -116,8 +116,9 @@ async def stack(tmp_path: Path, home: Path) -> AsyncIterator[Stack]:
 
 async def test_whatever_is_killed_each_question_gets_one_answer_and_each_page_is_indexed_once(stack: Stack) -> None:
     await _kill_the_worker_while_it_indexes(stack)
-    for part, delay_s in (("model", 0.5), ("slack", 0.5), ("postgres", 0.5), ("worker", 0.2)):
-        await _kill_while_it_answers(stack, part, delay_s)
+    for part in ("model", "slack", "postgres", "worker"):
+        await _kill_while_it_answers(stack, part)
+    await stack.slack.wait(lambda: stack.slack.deliverer.sockets, within_s=60)
     root = stack.ask("On which hook does the key of room 7 hang?")
     await stack.answered(root)
     stack.ask("And the key of room 8?", thread=root)
@@ -139,10 +140,14 @@ async def _kill_the_worker_while_it_indexes(stack: Stack) -> None:
     assert {count for _, count in pages} == {1}
 
 
-async def _kill_while_it_answers(stack: Stack, part: str, delay_s: float) -> None:
+async def _kill_while_it_answers(stack: Stack, part: str) -> None:
+    """Kills the part as soon as the reply is visible, and so before it is finished."""
+    await stack.slack.wait(lambda: stack.slack.deliverer.sockets, within_s=60)
     root = stack.ask("On which hook does the key of room 31 hang?")
-    await asyncio.sleep(delay_s)
+    await stack.slack.wait(lambda: stack.slack.replies(root), within_s=ANSWER_S)
     await stack.kill(part)
+    if part == "slack":
+        await stack.slack.wait(lambda: not stack.slack.deliverer.sockets)
     [reply] = await stack.answered(root)
     assert "531" in reply, part
     assert json.loads(await stack.tandem("search", "key of room 31", "-k", "1", "--json"))[0]["title"] == "Room 31"
