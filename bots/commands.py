@@ -6,14 +6,13 @@ from typing import Protocol
 
 from bots.rendering import describe_answer, describe_look, describe_sources, receipt_line
 from bots.surface import Event, Message
-from graph.answers import AgentEvent, Answer, Delta, Done, Progress, Question, Verdict
+from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Delta, Done, Progress, Question, Verdict
 from index.jobs import LookProgress, enqueue_look, read_look
 from index.sources import Source, list_sources
 from tandem.db.pool import Database
 from tandem.errors import ModelBusy, ModelUnavailable, QuestionRejected, SourceError
 from tandem.settings import Settings
 
-LONGEST_QUESTION = 4000
 BUSY_WAIT_S = 120.0
 MODEL_TRIES = 3  # each waits for a server that restarts; see tandem.models.client
 AWAY_PAUSE_S = 1.0

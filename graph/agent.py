@@ -8,7 +8,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.answers import AgentEvent, Answer, Done, Question, Verdict
+from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict
 from graph.nodes.decide import decide
 from graph.nodes.decline import decline
 from graph.nodes.direct import answer_directly
@@ -25,7 +25,6 @@ from tandem.errors import QuestionRejected
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
-LONGEST = 4000
 Graph = CompiledStateGraph[State, Context, State, State]
 
 
@@ -55,8 +54,10 @@ class Agent:
         text = question.text.strip()
         if not text:
             raise QuestionRejected("The question is empty.")
-        if len(text) > LONGEST:
-            raise QuestionRejected(f"The question has {len(text):,} characters; {LONGEST:,} is the most I read.")
+        if len(text) > LONGEST_QUESTION:
+            raise QuestionRejected(
+                f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most I read."
+            )
         context = Context(question, self._database, self._model, self._router)
         config: RunnableConfig = {"configurable": {"thread_id": question.conversation}}
         answer: Answer | None = None

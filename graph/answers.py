@@ -8,6 +8,8 @@ from index.audience import Viewer
 
 Route = Literal["direct", "grounded", "declined"]
 Verdict = Literal["up", "down"]
+LONGEST_QUESTION = 4000
+"""Characters; a longer question is refused."""
 
 
 @dataclass(frozen=True)

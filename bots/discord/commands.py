@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import discord
 from discord import app_commands
 
-from bots.commands import LONGEST_QUESTION
 from bots.discord.interactions import IN_TIME_S, first_wins
 from bots.discord.naming import application_of
 from bots.inbox import DATABASE_TROUBLE
 from bots.surface import Kind
+from graph.answers import LONGEST_QUESTION
 from index.sources import list_sources
 
 if TYPE_CHECKING:
