@@ -3,7 +3,10 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from index.jobs import DocumentCounts
 from index.sources import remove_source
@@ -12,6 +15,7 @@ from tandem.db.migrations import migrate
 from tandem.db.pool import Database
 from tandem.db.server import ensure_server, stop_server_if_idle
 from tandem.settings import Settings
+from tests.conftest import open_home
 from tests.workers.conftest import DOCUMENTS, Crew, make_crew, write_document
 from workers.app import LOOK_AT_SOURCES, RECOVER_S, make_app
 
@@ -97,8 +101,14 @@ async def test_the_beat_has_every_source_looked_at(crew: Crew) -> None:
     await crew.check_index()
 
 
-async def test_postgres_killed_under_a_worker_loses_nothing(model_url: str, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", model_url=model_url, lease_s=1.0, look_interval_s=3600, _env_file=None)
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    with open_home() as home:
+        yield home
+
+
+async def test_postgres_killed_under_a_worker_loses_nothing(model_url: str, tmp_path: Path, own_home: Path) -> None:
+    settings = Settings(home=own_home, model_url=model_url, lease_s=1.0, look_interval_s=3600, _env_file=None)
     conninfo = ensure_server(settings)
     migrate(conninfo)
     async with Database.open(settings) as database:
