@@ -30,6 +30,7 @@ def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         broker_connection_timeout=TIMEOUT_S,
+        worker_prefetch_multiplier=1,
     )
     if broker_url:
         app.conf.update(broker_url=broker_url)
@@ -39,6 +40,9 @@ def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
         install_queue(conninfo)
         app.conf.update(
             broker_url="pgmq://localhost",
+            # This transport never forgets a message whose acknowledgement failed, as when Postgres is restarted, so a
+            # bound on the messages held would stop the worker. They are wake-ups: to hold one too many costs nothing.
+            worker_prefetch_multiplier=0,
             broker_transport_options={
                 "conn_string": conninfo,
                 "init_extension": False,

@@ -32,7 +32,6 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
         # A message is acknowledged after its work, so a killed worker's message comes back.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        worker_prefetch_multiplier=1,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,

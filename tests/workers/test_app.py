@@ -131,7 +131,7 @@ def test_the_application_is_set_up_to_lose_nothing(settings: Settings) -> None:
     app = make_app(settings)
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost
-    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.worker_prefetch_multiplier == 0  # a bound would be used up by acknowledgements that failed
     assert app.conf.accept_content == ["json"]
     assert app.conf.result_backend is None
     assert {RUN_JOBS, LOOK_AT_SOURCES} <= set(app.tasks)
