@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from tandem.cli import ask, chat, doctor, search, serve, source, up
+from tandem.cli import ask, bench, chat, doctor, search, serve, source, up
 from tandem.errors import TandemError
 
 
@@ -40,3 +40,4 @@ app.command("worker")(serve.worker)
 app.command("beat")(serve.beat)
 app.command("migrate")(serve.migrate)
 app.command("doctor")(doctor.doctor)
+app.add_typer(bench.commands, name="bench")
