@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tandem.models.answer_text import AnswerText
+from tandem.models.constraint import Constraint
 from tandem.models.sampling import Choice, Sampler, Sampling
 from tandem.models.slots import Slot
 
-FinishReason = Literal["stop", "length", "error"]
+FinishReason = Literal["stop", "length", "error", "refused"]
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer. The last one has a finish reason and the counts; on `error`, `text` says what is wrong."""
+    """A piece of an answer. The last one has a finish reason and the counts; on `error` (the server's fault) and
+    `refused` (the request's), `text` says what is wrong."""
 
     text: str
     choices: tuple[Choice, ...] = ()
@@ -34,6 +36,7 @@ class Sequence:
     sampling: Sampling
     stops: tuple[str, ...]
     deliver: Callable[[Delta], None]
+    constraint: Constraint | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     arrived: float = field(default_factory=time.monotonic)
     began: float = 0.0
@@ -46,7 +49,7 @@ class Sequence:
     answered: int = 0
 
     def __post_init__(self) -> None:
-        self.sampler = Sampler(self.sampling)
+        self.sampler = Sampler(self.sampling, self.constraint)
         self.text = AnswerText(self.stops)
 
     @property
@@ -61,9 +64,9 @@ class Sequence:
         text, choices = self.text.add(piece, choice)
         if self.text.stopped:
             self._end(text, choices, "stop")
-        elif self.answered >= self.max_tokens:
+        elif self.sampler.complete or self.answered >= self.max_tokens:
             rest, others = self.text.finish()
-            self._end(text + rest, choices + others, "length")
+            self._end(text + rest, choices + others, "stop" if self.sampler.complete else "length")
         else:
             if text:
                 self.deliver(Delta(text, tuple(choices)))
@@ -71,7 +74,10 @@ class Sequence:
         return True
 
     def end(self) -> None:
-        """The model ended its answer."""
+        """The model ended its answer, or had to where its schema could not be followed."""
+        if self.sampler.fault is not None:
+            self.deliver(Delta(f"The schema is too complex: {self.sampler.fault}.", (), "refused"))
+            return
         text, choices = self.text.finish()
         self._end(text, choices, "stop")
 

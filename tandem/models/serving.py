@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tandem.models import backend
 from tandem.models.chat_template import ChatTemplate
+from tandem.models.constraint import Constraint, Constraints
 from tandem.models.embedder import Embedder
 from tandem.models.engine import Engine
 from tandem.models.sampling import Sampling
@@ -49,6 +50,7 @@ class Serving:
         self.digest = digest_of(self.weights.file, settings.home / "models")
         self.model = backend.Model(self.weights.file)
         self.template = ChatTemplate(self.model)
+        self.constraints = Constraints(self.model)
         self.engine = Engine(
             self.model,
             context=settings.model_context,
@@ -67,10 +69,17 @@ class Serving:
     def close(self) -> None:
         self.engine.close()
         self.embedder.close()
+        self.constraints.close()
         self.model.close()
 
     async def ask(
-        self, messages: Sequence[tuple[str, str]], *, max_tokens: int | None, sampling: Sampling, stops: tuple[str, ...]
+        self,
+        messages: Sequence[tuple[str, str]],
+        *,
+        max_tokens: int | None,
+        sampling: Sampling,
+        stops: tuple[str, ...],
+        constraint: Constraint | None = None,
     ) -> Ticket:
         """Queues (role, content) messages. Raises ModelRejected, ModelBusy or ModelUnavailable."""
         prompt = await asyncio.to_thread(self.template.prompt, messages)
@@ -86,6 +95,7 @@ class Serving:
             sampling,
             stops,
             deliver,
+            constraint,
         )
         self.engine.submit(sequence)
         return Ticket(len(prompt), _until_finished(arrivals), sequence)
