@@ -39,6 +39,8 @@ class Settings(BaseSettings):
 
     model_url: str | None = Field(None, validation_alias=_named("MODEL_URL"))
     """An OpenAI-compatible server; without it, the local `tandem model` of this home."""
+    model_key: SecretStr | None = Field(None, validation_alias=_named("MODEL_KEY"))
+    """What the server at MODEL_URL wants as a bearer token."""
     model: str = Field("packaged", validation_alias=_named("MODEL"))
     """`packaged`, a path to a GGUF file, or `hf:REPO/FILE`."""
     model_host: str = "127.0.0.1"

@@ -130,7 +130,7 @@ class ModelClient:
     async def _answer(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
     ) -> AsyncIterator[httpx.Response]:
-        answer = await self._send(method, path, body, headers or {})
+        answer = await self._send(method, path, body, {**self._key, **(headers or {})})
         try:
             if answer.status_code == httpx.codes.NOT_FOUND:
                 self._description = None  # another model may be served by now
@@ -140,6 +140,12 @@ class ModelClient:
             raise ModelUnavailable(f"The model server's answer broke off ({type(error).__name__}).") from error
         finally:
             await answer.aclose()
+
+    @property
+    def _key(self) -> dict[str, str]:
+        """For the server at MODEL_URL; the local one asks for none."""
+        key = self._settings.model_key if self._settings.model_url else None
+        return {"authorization": f"Bearer {key.get_secret_value()}"} if key is not None else {}
 
     async def _send(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
@@ -172,6 +178,10 @@ async def _check(answer: httpx.Response) -> None:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         wait = answer.headers.get("retry-after", "1")
         raise ModelBusy(message, retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else 1.0)
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise ModelRejected(message, remedy="Set MODEL_KEY to a key that the server at MODEL_URL takes.")
+    if status == httpx.codes.NOT_IMPLEMENTED:
+        raise ModelRejected(message, remedy="Choose a server that can, or unset MODEL_URL to use Tandem's own.")
     if status < httpx.codes.INTERNAL_SERVER_ERROR:
         raise ModelRejected(message)
     raise ModelUnavailable(f"The model server answers {status}: {message}")

@@ -9,8 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
-from llguidance.llamacpp import lltokenizer_from_vocab
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
 from tandem.models.backend import Model
@@ -46,7 +45,9 @@ class Constraint:
     @property
     def fault(self) -> str | None:
         """Why the schema cannot be followed any further; for instance a pattern grew too many states."""
-        return self._matcher.get_error().splitlines()[0] if self._matcher.is_error() else None
+        if not self._matcher.is_error():
+            return None
+        return " ".join(self._matcher.get_error().replace("<non-verbose/>", "").split())[:300]
 
 
 class Constraints:
@@ -70,7 +71,8 @@ class Constraints:
     def _compile(self, schema: Schema) -> Constraint:
         check_schema(schema)
         if self._tokenizer is None:
-            self._tokenizer = _read_vocabulary(self._model)
+            vocabulary = _Vocabulary(self._model)
+            self._tokenizer = LLTokenizer(TokenizerWrapper(vocabulary), eos_token=vocabulary.ends)
         matcher = LLMatcher(self._tokenizer, _grammar(schema), log_level=0, limits=LIMITS)
         constraint = Constraint(matcher, self._model.vocabulary_size)
         if not matcher.is_error():
@@ -80,9 +82,20 @@ class Constraints:
         return constraint
 
 
-def _read_vocabulary(model: Model) -> LLTokenizer:
-    ends = [token for token in range(model.vocabulary_size) if model.ends_answer(token)]
-    return lltokenizer_from_vocab(model.vocab, eos_token=ends)
+class _Vocabulary:
+    """The model's tokens as llguidance asks for them."""
+
+    def __init__(self, model: Model) -> None:
+        numbers = range(model.vocabulary_size)
+        self.tokens = [model.piece(token, control=True) for token in numbers]
+        self.special_token_ids = [token for token in numbers if self.tokens[token] and not model.piece(token)]
+        self.ends = [token for token in numbers if model.ends_answer(token)]
+        self.eos_token_id = self.ends[0]
+        self.bos_token_id = model.bos if model.bos >= 0 else None
+        self._model = model
+
+    def __call__(self, text: bytes) -> list[int]:
+        return self._model.tokenize(text.decode(), control=False)
 
 
 def _grammar(schema: Schema) -> str:
