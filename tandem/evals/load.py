@@ -51,9 +51,9 @@ class Load:
 
 def open_http() -> aiohttp.ClientSession:
     """For any number of requests at once. aiohttp reads streams in C: whoever measures on the server's own cores has to
-    be light."""
+    be light. Each request gets a connection of its own, as a server may close an idle one just as it is used again."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-    return aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+    return aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0, force_close=True))
 
 
 async def find_target(http: aiohttp.ClientSession, url: str) -> Target:

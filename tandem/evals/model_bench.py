@@ -21,6 +21,7 @@ from tandem.evals.questions import Question
 IN_DETAIL = "Explain in detail."
 """Asked for with every question: small models then use up their answer tokens, and no server needs an option that
 others do not know (`ignore_eos`)."""
+COMPARED_BY_ROUND = ("answer_tokens_per_s", "first_token_p50", "first_token_p95")
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,13 @@ class Run:
     loads: tuple[Load, ...] = ()
     memory: Memory | None = None
 
-    @property
-    def tokens_per_s(self) -> float:
-        return sum(t.tokens for load in self.loads for t in load.timings) / sum(load.seconds for load in self.loads)
-
     def describe(self, first: "Run") -> dict[str, Any]:
-        """The contract of `tandem bench model --json`; `ratios` are to `first`, the first server's run.
+        """The contract of `tandem bench model --json`. `ratios` are to `first`, the first server's run: the median over
+        the rounds, which a burst of other work in one of them leaves alone.
 
         A figure that nothing was measured for is None.
         """
-        own, others = self._figures(), first._figures()
-        names = ("answer_tokens_per_s", "first_token_p50", "first_token_p95", "memory_mb")
+        own, others = self._figures(self.loads), first._figures(first.loads)
         return {
             "url": self.url,
             "concurrency": self.concurrency,
@@ -75,33 +72,42 @@ class Run:
             "token_gap_ms": {"p50": own["gap_p50"], "p99": own["gap_p99"]},
             "memory_mb": own["memory_mb"],
             "memory_pss_mb": _rounded(self.memory.pss_mb) if self.memory else None,
-            "requests": int(own["requests"] or 0),
+            "requests": sum(len(load.timings) for load in self.loads),
             "failures": len(self._failures),
             "failure": next(iter(self._failures), None),
             "tokens_per_answer": own["tokens_per_answer"],
-            "rounds": [_rounded(replace(self, loads=(load,)).tokens_per_s) for load in self.loads],
-            "ratios": {name: _ratio(own[name], others[name]) for name in names},
+            "rounds": [self._figures([load])["answer_tokens_per_s"] for load in self.loads],
+            "ratios": {
+                **{name: self._round_ratio(first, name) for name in COMPARED_BY_ROUND},
+                "memory_mb": _ratio(own["memory_mb"], others["memory_mb"]),
+            },
         }
 
     @property
     def _failures(self) -> list[str]:
         return [timing.failure for load in self.loads for timing in load.timings if timing.failure]
 
-    def _figures(self) -> dict[str, float | None]:
-        answered = [timing for load in self.loads for timing in load.timings if not timing.failure]
-        seconds = sum(load.seconds for load in self.loads)
+    def _round_ratio(self, first: "Run", name: str) -> float | None:
+        pairs = zip(self.loads, first.loads, strict=True)
+        ratios = [_ratio(self._figures([own])[name], first._figures([other])[name]) for own, other in pairs]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return _rounded(float(np.median(known))) if known else None
+
+    def _figures(self, loads: Sequence[Load]) -> dict[str, float | None]:
+        answered = [timing for load in loads for timing in load.timings if not timing.failure]
+        tokens = sum(timing.tokens for timing in answered)
+        seconds = sum(load.seconds for load in loads)
         firsts = [timing.arrivals[0] - timing.began for timing in answered if timing.arrivals]
         gaps = [gap * 1000 for timing in answered for gap in np.diff(timing.arrivals).tolist()]
         figures = {
-            "answer_tokens_per_s": self.tokens_per_s,
+            "answer_tokens_per_s": tokens / seconds,
             "requests_per_s": len(answered) / seconds,
             "first_token_p50": _percentile(firsts, 50),
             "first_token_p95": _percentile(firsts, 95),
             "gap_p50": _percentile(gaps, 50),
             "gap_p99": _percentile(gaps, 99),
             "memory_mb": self.memory.rss_mb if self.memory else None,
-            "requests": len(answered) + len(self._failures),
-            "tokens_per_answer": sum(timing.tokens for timing in answered) / len(answered) if answered else None,
+            "tokens_per_answer": tokens / len(answered) if answered else None,
         }
         return {name: _rounded(value) for name, value in figures.items()}
 

@@ -35,6 +35,8 @@ class PacedServer:
     asked: list[dict[str, Any]] = field(default_factory=list)
     busy: list[tuple[float, float]] = field(default_factory=list)
     """From when to when it had requests under way, one pair a request."""
+    ports: set[int] = field(default_factory=set)
+    """Of the connections that requests came by."""
     url: str = ""
 
     async def list_models(self, _: Request) -> Response:
@@ -43,6 +45,8 @@ class PacedServer:
     async def chat(self, request: Request) -> Response:
         began = time.monotonic()
         self.asked.append(await request.json())
+        assert request.client
+        self.ports.add(request.client.port)
         if self.status != 200 and len(self.asked) > self.failing_from:
             return JSONResponse({"error": {"message": "too many"}}, self.status)
         return StreamingResponse(self._stream(began), media_type="text/event-stream")

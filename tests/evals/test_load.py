@@ -41,6 +41,7 @@ async def test_every_prompt_is_asked_once_and_as_many_at_once_as_wanted(paced: S
     result = await load(server, requests=11, concurrency=4)
     assert sorted(body["messages"][0]["content"] for body in server.asked) == sorted(f"question {n}" for n in range(11))
     assert server.most_at_once == 4
+    assert len(server.ports) == 11  # a connection kept from before may be closed by now
     assert len(result.timings) == 11
     assert result.seconds >= 3 * (WAIT_S + 4 * GAP_S) - EARLY_S
     assert {(body["model"], body["max_tokens"], body["temperature"]) for body in server.asked} == {("talker", 5, 0)}

@@ -46,6 +46,14 @@ def test_the_figures_of_known_moments() -> None:
     assert run.describe(run)["ratios"]["memory_mb"] == 1.0
 
 
+def test_a_burst_of_other_work_in_one_round_leaves_the_ratio_alone() -> None:
+    def rounds(*seconds: float) -> Run:
+        return Run("", 1, tuple(Load((Timing(0.0, (taken / 2, taken), 2),), taken) for taken in seconds))
+
+    ratios = rounds(1, 40, 1).describe(rounds(2, 2, 2))["ratios"]
+    assert (ratios["answer_tokens_per_s"], ratios["first_token_p50"]) == (2.0, 0.5)
+
+
 def test_a_run_of_failures_has_no_times() -> None:
     run = Run("http://a", 1, (Load((Timing(0.0, (), 0, "500: no"),), 1.0),))
     described = run.describe(run)
