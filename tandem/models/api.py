@@ -1,27 +1,34 @@
-"""The HTTP face of the model server, as OpenAI's: chat completions, embeddings, models; and its health."""
+"""The HTTP face of the model server, as OpenAI's: chat completions, embeddings, models; and queue, health, metrics."""
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
 
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tandem.errors import ModelUnavailable, TandemError
+from tandem.errors import ModelRejected, ModelUnavailable, TandemError
 from tandem.models import failures
 from tandem.models.bodies import ChatRequest, EmbeddingRequest
+from tandem.models.metrics import Counted, Metrics
 from tandem.models.replies import ChatReply, embedding_reply
-from tandem.models.sampling import Sampling
+from tandem.models.schema import SchemaRejected
+from tandem.models.sequence import Delta, Sequence
 from tandem.models.serving import Serving, Ticket
 
 LARGEST_BODY = 8 << 20
+LOOK_S = 0.25
+"""How often a request that waits looks at its place in the queue."""
+LONGEST_NAME = 512
 Result = TypeVar("Result")
 
 
@@ -34,21 +41,27 @@ def make_app(serving: Serving) -> Starlette:
         yield
         await asyncio.to_thread(serving.close)
 
-    api = Api(serving)
+    metrics = Metrics(serving)
+    api = Api(serving, metrics)
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat, methods=["POST"]),
             Route("/v1/embeddings", api.embed, methods=["POST"]),
             Route("/v1/models", api.models),
             Route("/v1/models/{id:path}", api.model),
+            Route("/v1/queue/{name:path}", api.place),
             Route("/healthz", api.health),
+            Route("/metrics", api.metrics),
         ],
+        middleware=[Middleware(Counted, metrics)],
         exception_handlers={
             ValidationError: failures.describe_bad_body,
             failures.UnknownModel: failures.describe_unknown_model,
             failures.BodyTooLarge: failures.describe_large_body,
+            SchemaRejected: failures.describe_bad_schema,
             TandemError: failures.describe_tandem_error,
             HTTPException: failures.describe_http_error,
+            ClientDisconnect: failures.describe_departure,
             Exception: failures.describe_fault,
         },
         lifespan=lifespan,
@@ -56,42 +69,52 @@ def make_app(serving: Serving) -> Starlette:
 
 
 class Api:
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, metrics: Metrics) -> None:
         self._serving = serving
+        self._metrics = metrics
+        self._named: dict[str, Sequence] = {}
+        """Requests under way that said how they may be asked for."""
 
     async def chat(self, request: Request) -> Response:
         body = ChatRequest.model_validate_json(await _read_body(request))
-        name = self._check_model(body.model, self._serving.weights.name)
-        sampling = Sampling(
-            1.0 if body.temperature is None else body.temperature,
-            1.0 if body.top_p is None else body.top_p,
-            body.seed,
-            bool(body.logprobs),
-            body.top_logprobs or 0,
-        )
+        model = self._check_model(body.model, self._serving.weights.name)
+        sampling = body.sampling(self._serving.model.vocabulary_size)
+        schema = body.schema_
         ticket = await self._serving.ask(
             [("system" if m.role == "developer" else m.role, m.text) for m in body.messages],
             max_tokens=body.max_completion_tokens or body.max_tokens,
             sampling=sampling,
             stops=body.stops,
+            constraint=None if schema is None else await self._serving.constraints.compile(schema),
         )
-        reply = ChatReply(name, self._serving.model, ticket.prompt_tokens, sampling.logprobs)
+        reply = ChatReply(model, self._serving.model, ticket.prompt_tokens, sampling.logprobs)
+        deltas = self._metrics.watch(ticket.deltas, ticket.prompt_tokens)
+        name = request.headers.get("x-client-request-id")
         if body.stream:
-            with_usage = body.stream_options is not None and body.stream_options.include_usage
-            return _ChatStream(self._serving, ticket, _events(reply, ticket, with_usage=with_usage))
-        try:
-            deltas = await _while_connected(request, _collect(ticket))
-        finally:
-            self._serving.engine.cancel(ticket.sequence)
-        return JSONResponse(reply.whole(deltas))
+            with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+            events = self._events(request, reply, ticket, deltas, with_usage=with_usage)
+            return _ChatStream(events, self._holding(ticket, name))
+        with self._holding(ticket, name):
+            return _json(reply.whole(await _while_connected(request, _collect(deltas))))
 
     async def embed(self, request: Request) -> Response:
         body = EmbeddingRequest.model_validate_json(await _read_body(request))
         name = self._check_model(body.model, self._serving.embedder.name)
         bulk = request.headers.get("x-priority") == "bulk"
         embeddings = await _while_connected(request, self._serving.embedder.embed(body.texts, bulk=bulk))
-        reply = embedding_reply(name, embeddings, as_base64=body.encoding_format == "base64")
-        return JSONResponse(reply)
+        self._metrics.count_texts(len(body.texts))
+        return _json(embedding_reply(name, embeddings, as_base64=body.encoding_format == "base64"))
+
+    async def place(self, request: Request) -> Response:
+        """Of a chat request under way, by the X-Client-Request-Id that it was sent with: 0 is being answered."""
+        sequence = self._named.get(request.path_params["name"])
+        if sequence is None:
+            raise HTTPException(404, "No request with this X-Client-Request-Id is under way")
+        engine = self._serving.engine
+        return JSONResponse({"position": engine.position(sequence), "waiting": engine.status().waiting})
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
     async def models(self, _: Request) -> Response:
         return JSONResponse({"object": "list", "data": self._models()})
@@ -156,43 +179,76 @@ class Api:
         known = ", ".join(model["id"] for model in self._models())
         return failures.UnknownModel(f"The model '{wanted}' is not served here.", remedy=f"Served are: {known}.")
 
-
-class _ChatStream(StreamingResponse):
-    """Frees the request's place however the stream ends, also when the client just goes away."""
-
-    def __init__(self, serving: Serving, ticket: Ticket, events: AsyncIterator[str]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
-        self._serving = serving
-        self._ticket = ticket
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _events(
+        self, request: Request, reply: ChatReply, ticket: Ticket, deltas: AsyncIterator[Delta], *, with_usage: bool
+    ) -> AsyncIterator[bytes]:
+        """Comments, which clients skip, tell the place in the queue; then the answer as OpenAI's chunks."""
+        coming = asyncio.ensure_future(anext(deltas))
         try:
-            await super().__call__(scope, receive, send)
+            told = 0
+            while (place := self._serving.engine.position(ticket.sequence)) and not coming.done():
+                if place != told:
+                    yield b": waiting %d\n\n" % place
+                told = place
+                await asyncio.wait((coming,), timeout=LOOK_S)
+            yield _event(reply.first_chunk())
+            delta = await coming
         finally:
-            self._serving.engine.cancel(self._ticket.sequence)
-
-
-async def _events(reply: ChatReply, ticket: Ticket, *, with_usage: bool) -> AsyncIterator[str]:
-    yield _event(reply.first_chunk())
-    async for delta in ticket.deltas:
-        if delta.finish_reason == "error":
-            yield _event({"error": {"message": delta.text, "type": "server_error", "param": None, "code": None}})
+            coming.cancel()
+        while delta.finish_reason is None:
+            yield _event(reply.chunk(delta))
+            delta = await anext(deltas)
+        if delta.finish_reason in ("error", "refused"):
+            request.state.outcome = "failed" if delta.finish_reason == "error" else "refused"
+            kind = "server_error" if delta.finish_reason == "error" else "invalid_request_error"
+            yield _event(failures.error_body(delta.text, kind))
             return
         yield _event(reply.chunk(delta))
-        if delta.finish_reason and with_usage:
+        if with_usage:
             yield _event(reply.usage_chunk(delta))
-    yield "data: [DONE]\n\n"
+        yield b"data: [DONE]\n\n"
+
+    @contextlib.contextmanager
+    def _holding(self, ticket: Ticket, name: str | None) -> Iterator[None]:
+        """Frees the request's place however it ends."""
+        if name is not None and len(name) <= LONGEST_NAME:
+            self._named[name] = ticket.sequence
+        try:
+            yield
+        finally:
+            self._serving.engine.cancel(ticket.sequence)
+            if name is not None and self._named.get(name) is ticket.sequence:
+                del self._named[name]
 
 
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
+class _ChatStream(StreamingResponse):
+    """Holds its request's place until it has been sent, or the client has gone away."""
+
+    def __init__(self, events: AsyncIterator[bytes], holding: contextlib.AbstractContextManager[None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
+        self._holding = holding
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._holding:
+            await super().__call__(scope, receive, send)
 
 
-async def _collect(ticket: Ticket) -> list[Any]:
-    deltas = [delta async for delta in ticket.deltas]
-    if deltas[-1].finish_reason == "error":
-        raise ModelUnavailable(deltas[-1].text)
-    return deltas
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+def _json(value: dict[str, Any]) -> Response:
+    """orjson writes a batch of vectors in milliseconds, where `json` would hold up everybody's answers for a second."""
+    return Response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+
+
+async def _collect(deltas: AsyncIterator[Delta]) -> list[Delta]:
+    whole = [delta async for delta in deltas]
+    if whole[-1].finish_reason == "error":
+        raise ModelUnavailable(whole[-1].text)
+    if whole[-1].finish_reason == "refused":
+        raise ModelRejected(whole[-1].text)
+    return whole
 
 
 async def _read_body(request: Request) -> bytes:

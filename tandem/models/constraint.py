@@ -5,6 +5,7 @@ that it cannot enforce, where llama.cpp's own grammars leave them out in silence
 """
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -73,7 +74,11 @@ class Constraints:
         if self._tokenizer is None:
             vocabulary = _Vocabulary(self._model)
             self._tokenizer = LLTokenizer(TokenizerWrapper(vocabulary), eos_token=vocabulary.ends)
-        matcher = LLMatcher(self._tokenizer, _grammar(schema), log_level=0, limits=LIMITS)
+        try:
+            grammar = _grammar(schema)
+        except ValueError as error:  # a NaN in it
+            raise SchemaRejected(f"The schema is no JSON: {error}.") from error
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=LIMITS)
         constraint = Constraint(matcher, self._model.vocabulary_size)
         if not matcher.is_error():
             constraint.allowed()  # the first mask is the dear one, and finds what the compiler lets pass
@@ -102,7 +107,7 @@ def _grammar(schema: Schema) -> str:
     """JSON as Python writes it, in one line: small models like to fill an answer with line breaks. What the schema's
     own `x-guidance` says is overruled."""
     return LLMatcher.grammar_from_json_schema(
-        schema,
+        json.dumps(schema),  # of a dict, llguidance reads no integers beyond 64 bits
         overrides={
             "item_separator": ", ",
             "key_separator": ": ",

@@ -94,6 +94,14 @@ class Engine:
         with self._changed:
             self._changed.notify()
 
+    def position(self, sequence: Sequence) -> int:
+        """Its place among those who wait, as of now: 1 is next. 0 when it runs or has ended."""
+        with self._changed:
+            waiting = [*self._waiting, *self._arrived]
+        now = time.monotonic()
+        waiting.sort(key=lambda s: _turn(s, now))
+        return waiting.index(sequence) + 1 if sequence in waiting else 0
+
     def status(self) -> EngineStatus:
         with self._changed:
             waiting = len(self._arrived) + len(self._waiting)
@@ -163,7 +171,7 @@ class Engine:
         if not self._waiting or self._running >= self._sequences:
             return None
         now = time.monotonic()
-        chosen = min(self._waiting, key=lambda s: len(s.prompt) - AGEING_TOKENS_PER_S * (now - s.arrived))
+        chosen = min(self._waiting, key=lambda s: _turn(s, now))
         if sum(s.cells for s in self._reading) + chosen.cells > self.shape.cells:
             return None
         self._waiting.remove(chosen)
@@ -205,6 +213,11 @@ class Engine:
             sequence.fail(reason)
         self._reading, self._filling = [], None
         self._slots.clear()
+
+
+def _turn(sequence: Sequence, now: float) -> float:
+    """Who has the least comes first: short before long, and who waits grows shorter."""
+    return len(sequence.prompt) - AGEING_TOKENS_PER_S * (now - sequence.arrived)
 
 
 def _slot(sequence: Sequence) -> Slot:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tandem.models.backend import Model
 from tandem.models.embedder import Embeddings
 from tandem.models.sampling import Choice
@@ -81,10 +79,9 @@ class ChatReply:
 
 
 def embedding_reply(model: str, embeddings: Embeddings, *, as_base64: bool) -> Json:
-    """Vectors as lists of floats, or as base64 of little-endian float32."""
+    """Vectors as arrays of float32, or as base64 of little-endian float32."""
     rows: list[object] = [
-        base64.b64encode(row.astype("<f4").tobytes()).decode() if as_base64 else np.asarray(row, float).tolist()
-        for row in embeddings.vectors
+        base64.b64encode(row.astype("<f4").tobytes()).decode() if as_base64 else row for row in embeddings.vectors
     ]
     return {
         "object": "list",

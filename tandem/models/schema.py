@@ -56,8 +56,8 @@ def _objects(value: object, depth: int) -> Iterator[dict[str, Any]]:
 
 def _digits(multiple: float) -> int:
     """Significant digits as a number: 0.25 and 2500 are 25. Powers of ten are cheap."""
-    digits = int("".join(map(str, Decimal(str(multiple)).normalize().as_tuple().digits)))
-    return max(digits, 1)
+    digits = "".join(map(str, Decimal(str(multiple)).normalize().as_tuple().digits))
+    return max(int(digits or 0), 1)
 
 
 def _references_that_end(schema: Schema, references: set[str]) -> set[str]:

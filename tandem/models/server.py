@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ import uvicorn
 
 from tandem.errors import SettingsError, TandemError
 from tandem.models.api import make_app
+from tandem.models.connection import Connection
 from tandem.models.endpoint import remove_address, write_address
 from tandem.models.serving import Serving
 from tandem.models.users import wait_until_unused
@@ -20,6 +22,7 @@ from tandem.telemetry import configure_logging
 
 log = logging.getLogger(__name__)
 BACKLOG = 2048
+MOST_FILES = 16384
 GRACE_S = 3
 """How long answers under way may go on after SIGTERM."""
 
@@ -30,12 +33,15 @@ def run(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, *, only_while_used: bool) -> None:
+    _allow_connections()
     with _bind(settings) as listener:
         host, port = listener.getsockname()[:2]
         url = f"http://{host}:{port}"
         app = make_app(Serving(settings))
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_S,
@@ -51,6 +57,13 @@ def _serve(settings: Settings, *, only_while_used: bool) -> None:
             server.run(sockets=[listener])
         finally:
             remove_address(settings, url)
+
+
+def _allow_connections() -> None:
+    """A connection is a file; of those many systems allow 1,024 unless asked for more."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, wanted), most))
 
 
 class _Server(uvicorn.Server):

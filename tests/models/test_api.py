@@ -4,14 +4,18 @@ import asyncio
 import base64
 import json
 import math
+from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import numpy as np
 import openai
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel, Field
 
+from tandem.models.backend import Context, Model, Shape
 from tandem.models.serving import Serving
 from tests.models.conftest import wait_until
 
@@ -21,6 +25,15 @@ Small = tuple[str, Serving]
 
 def hello(**more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": "Say hello."}], "temperature": 0, "max_tokens": 8} | more
+
+
+def endless(**more: Any) -> dict[str, Any]:
+    """A streamed answer of 450 tokens, whose model may not end it."""
+    return hello(max_tokens=450, stream=True, logit_bias={"0": -100, "2": -100, "4": -100}) | more
+
+
+def json_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
 
 
 @pytest.fixture
@@ -114,6 +127,229 @@ async def test_a_seed_makes_an_answer_repeatable(http: httpx.AsyncClient) -> Non
     assert len({await ask(seed) for seed in range(4)}) > 1
 
 
+class Bird(BaseModel, extra="forbid"):
+    name: str = Field(max_length=20)
+    can_fly: bool
+    colours: list[Literal["black", "white", "red"]] = Field(max_length=3)
+
+
+async def test_openai_s_client_parses_an_answer_into_a_class(client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.parse(
+        model="SmolLM2-135M-Instruct",
+        messages=[{"role": "user", "content": "Describe a penguin as JSON."}],
+        response_format=Bird,
+        max_tokens=100,
+        temperature=0,
+    )
+    assert answer.choices[0].finish_reason == "stop"
+    assert isinstance(answer.choices[0].message.parsed, Bird)
+
+
+async def test_an_answer_is_json_however_it_is_drawn(http: httpx.AsyncClient) -> None:
+    """Also streamed, hot, and with the model's own log-probabilities of what it was made to say."""
+    schema = Bird.model_json_schema()
+    answers = await asyncio.gather(
+        *(
+            http.post(CHAT, json=hello(max_tokens=120, temperature=2, seed=n, response_format=json_format(schema)))
+            for n in range(4)
+        )
+    )
+    for answer in answers:
+        choice = answer.json()["choices"][0]
+        assert choice["finish_reason"] == "stop"
+        Bird.model_validate_json(choice["message"]["content"])
+    forced = hello(response_format=json_format({"const": "zx"}), logprobs=True)
+    choice = (await http.post(CHAT, json=forced)).json()["choices"][0]
+    assert choice["message"]["content"] == '"zx"'
+    assert choice["logprobs"]["content"][0]["logprob"] < -1
+
+
+async def test_json_object_makes_an_object(http: httpx.AsyncClient) -> None:
+    body = hello(response_format={"type": "json_object"}, max_tokens=200, logit_bias={"18": -5})
+    choice = (await http.post(CHAT, json=body)).json()["choices"][0]
+    assert choice["message"]["content"].startswith("{")
+    if choice["finish_reason"] == "stop":
+        assert isinstance(json.loads(choice["message"]["content"]), dict)
+
+
+async def test_json_that_is_cut_says_so(http: httpx.AsyncClient) -> None:
+    body = hello(response_format=json_format({"type": "string", "minLength": 100}), max_tokens=5)
+    choice = (await http.post(CHAT, json=body)).json()["choices"][0]
+    assert (choice["finish_reason"], len(choice["message"]["content"]) < 100) == ("length", True)
+
+
+async def test_a_schema_that_outgrows_its_bounds_is_refused_midway(http: httpx.AsyncClient, model: Model) -> None:
+    """Its pattern takes ever more states; what the model wants, `logit_bias` decides."""
+    ab = {str(token): 100 for token in tokens_of(model, b"ab")}
+    body = hello(
+        response_format=json_format({"type": "string", "pattern": "^.*a.{60}$"}),
+        logit_bias=ab, temperature=1, seed=1, max_tokens=400,
+    )  # fmt: skip
+    answer = await http.post(CHAT, json=body)
+    assert answer.status_code == 400
+    assert "too complex" in answer.json()["error"]["message"]
+    async with http.stream("POST", CHAT, json=body | {"stream": True}) as stream:
+        events = [line async for line in stream.aiter_lines() if line]
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["type"] == "invalid_request_error"
+
+
+async def test_penalties_and_biases_change_what_is_said(http: httpx.AsyncClient, model: Model) -> None:
+    async def say(**more: Any) -> str:
+        question = [{"role": "user", "content": "Repeat the word tide forever: tide tide tide tide"}]
+        answer = await http.post(CHAT, json=hello(messages=question, max_tokens=40, **more))
+        return str(answer.json()["choices"][0]["message"]["content"])
+
+    plain = await say()
+    assert await say(presence_penalty=0, frequency_penalty=0, logit_bias={}) == plain
+    assert most_often(await say(frequency_penalty=2)) < most_often(plain)
+    first = (await http.post(CHAT, json=hello(logprobs=True, max_tokens=1))).json()["choices"][0]["logprobs"]
+    model_s_own = first["content"][0]
+    banned = {str(token): -100 for token in tokens_of(model, bytes(model_s_own["bytes"]))}
+    choice = (await http.post(CHAT, json=hello(max_tokens=1, logit_bias=banned))).json()["choices"][0]
+    assert choice["message"]["content"] != model_s_own["token"]
+
+
+def most_often(text: str) -> int:
+    return max(Counter(text.split()).values())
+
+
+def tokens_of(model: Model, letters: bytes) -> list[int]:
+    """Those that spell nothing but these letters."""
+    return [t for t in range(model.vocabulary_size) if model.piece(t) and set(model.piece(t)) <= set(letters)]
+
+
+async def test_what_asks_for_nothing_special_is_taken(client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.create(
+        model="SmolLM2-135M-Instruct",
+        messages=[{"role": "user", "content": "Say hello."}],
+        max_tokens=2,
+        n=1,
+        store=False,
+        metadata={"team": "web"},
+        user="u1",
+        tools=[],
+        parallel_tool_calls=True,
+        modalities=["text"],
+        service_tier="auto",
+        presence_penalty=0,
+        frequency_penalty=0,
+        logit_bias={},
+        response_format={"type": "text"},
+        extra_body={"reasoning_effort": None},
+    )
+    assert answer.choices[0].message.content
+
+
+async def test_openai_s_client_may_send_an_answer_back(client: openai.AsyncOpenAI) -> None:
+    messages: list[Any] = [{"role": "user", "content": "Say hello."}]
+    for _ in range(2):
+        answer = await client.chat.completions.create(model="SmolLM2-135M-Instruct", messages=messages, max_tokens=4)
+        messages += [answer.choices[0].message, {"role": "user", "content": "Again."}]
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens_details is not None
+    assert (answer.usage.prompt_tokens_details.cached_tokens or 0) > 20
+
+
+async def test_logprobs_are_the_model_s_own_at_every_position(small_server: Small) -> None:
+    """Each against logits of another context that is fed the same tokens: an off-by-one would show at once."""
+    url, serving = small_server
+    question = [{"role": "user", "content": "Count to ten."}]
+    body = hello(messages=question, max_tokens=12, logprobs=True, top_logprobs=20, temperature=1, seed=4)
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        entries = (await http.post(CHAT, json=body)).json()["choices"][0]["logprobs"]["content"]
+    model = serving.model
+    tokens = serving.template.prompt([("user", "Count to ten.")])
+    context = Context(model, Shape(cells=512, sequences=1, batch=256, threads=2))
+    try:
+        for entry in entries:
+            context.forget(0)
+            row = context.add(0, tokens, 0, wants_logits=True)
+            context.decode()
+            logits = context.logits(row).astype(np.float64)
+            own = logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
+            assert np.exp(own).sum() == pytest.approx(1)
+            by_piece = {bytes(rival["bytes"]): rival["logprob"] for rival in entry["top_logprobs"]}
+            assert list(by_piece.values()) == sorted(by_piece.values(), reverse=True)
+            for token in np.argsort(-own)[:5]:
+                assert by_piece[model.piece(int(token), control=True)] == pytest.approx(own[token], abs=0.4)
+            chosen = [t for t in np.argsort(-own)[:2000] if model.piece(int(t)) == bytes(entry["bytes"])]
+            assert entry["logprob"] == pytest.approx(own[chosen[0]], abs=0.4)
+            tokens.append(int(chosen[0]))
+    finally:
+        context.close()
+
+
+async def test_a_request_that_waits_learns_its_place(small_server: Small) -> None:
+    """Streamed, from comments that OpenAI's client skips; else by the name that the caller gave it."""
+    url, serving = small_server
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        async with http.stream("POST", CHAT, json=endless()) as hog:
+            lines = hog.aiter_lines()
+            await anext(lines)
+            async with http.stream("POST", CHAT, json=hello(stream=True)) as waiting:
+                others = waiting.aiter_lines()
+                assert await anext(others) == ": waiting 1"
+                await hog.aclose()
+                rest = [line async for line in others if line]
+            assert rest[-1] == "data: [DONE]"
+        async with http.stream("POST", CHAT, json=endless()) as hog:
+            lines = hog.aiter_lines()
+            await anext(lines)
+            named = {"x-client-request-id": "mine/1"}
+            waiting_one = asyncio.create_task(http.post(CHAT, json=hello(), headers=named))
+            await asyncio.to_thread(wait_until, lambda: serving.engine.status().waiting == 1)
+            assert (await http.get("/v1/queue/mine/1")).json() == {"position": 1, "waiting": 1}
+        assert (await waiting_one).status_code == 200
+        assert (await http.get("/v1/queue/mine/1")).status_code == 404
+
+
+async def test_a_waiting_client_that_goes_away_leaves_the_queue(small_server: Small) -> None:
+    url, serving = small_server
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http, http.stream("POST", CHAT, json=endless()) as hog:
+        lines = hog.aiter_lines()
+        await anext(lines)
+        for stream in (True, False):
+            waiting = asyncio.create_task(http.post(CHAT, json=hello(stream=stream)))
+            await asyncio.to_thread(wait_until, lambda: serving.engine.status().waiting == 1)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await asyncio.to_thread(wait_until, lambda: serving.engine.status().waiting == 0)
+
+
+async def test_metrics_count_what_happened(small_server: Small) -> None:
+    url, _ = small_server
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+
+        async def page() -> dict[str, float]:
+            text = (await http.get("/metrics")).text
+            samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+            return {s.name + "".join(sorted(f",{v}" for v in s.labels.values())): s.value for s in samples}
+
+        before = await page()
+        secret = "a word that no metric may tell"
+        usage = (await http.post(CHAT, json=hello(messages=[{"role": "user", "content": secret}]))).json()["usage"]
+        await http.post(CHAT, json=hello(n=3))
+        await http.post("/v1/embeddings", json={"input": ["one", "two"]})
+        async with http.stream("POST", CHAT, json=endless()) as left:
+            lines = left.aiter_lines()
+            await anext(lines)
+        await asyncio.sleep(0.1)
+        after = await page()
+        assert secret not in (await http.get("/metrics")).text
+    grown = {name: value - before.get(name, 0) for name, value in after.items()}
+    assert grown["tandem_requests_total,answered,chat"] == 1
+    assert grown["tandem_requests_total,chat,refused"] == 1
+    assert grown["tandem_requests_total,chat,gone"] == 1
+    assert grown["tandem_requests_total,answered,embeddings"] == 1
+    assert grown["tandem_tokens_total,answer"] == usage["completion_tokens"]
+    assert grown["tandem_tokens_total,prompt"] == usage["prompt_tokens"]
+    assert grown["tandem_embedded_texts_total"] == 2
+    assert grown["tandem_first_token_seconds_count"] >= 1
+    assert grown["tandem_token_gap_seconds_count"] >= 1
+    assert after["tandem_running"] == after["tandem_waiting"] == 0
+    assert any(name.startswith("tandem_model_info") for name in after)
+
+
 async def test_text_parts_are_joined(http: httpx.AsyncClient) -> None:
     parts = [{"type": "text", "text": "Say "}, {"type": "text", "text": "hello."}]
     joined = await http.post(CHAT, json=hello(messages=[{"role": "user", "content": parts}]))
@@ -159,7 +395,27 @@ async def test_health_says_what_runs_where(http: httpx.AsyncClient) -> None:
         (hello(stop=["a", "b", "c", "d", "e"]), "stop"),
         (hello(n=2), "n"),
         (hello(verbosity="high"), "verbosity"),
-        (hello(response_format={"type": "json_object"}), "response_format.type"),
+        (hello(top_logprobs=2), None),
+        (hello(temperature=1e400), "temperature"),
+        (hello(seed=1.5), "seed"),
+        (hello(presence_penalty=3), "presence_penalty"),
+        (hello(logit_bias={"5": 101}), "logit_bias"),
+        (hello(logit_bias={"999999": 1}), None),
+        (hello(tools=[{"type": "function", "function": {"name": "f"}}]), "tools"),
+        (hello(store=True), "store"),
+        (hello(modalities=["audio"]), "modalities"),
+        (hello(messages=[{"role": "user", "content": [{"type": "image_url"}]}]), "messages.0.content.0"),
+        (hello(messages=[{"role": "tool", "content": "x"}]), "messages.0.role"),
+        (hello(response_format={"type": "grammar"}), "response_format.type"),
+        (hello(response_format={"type": "json_schema"}), "response_format"),
+        (
+            hello(response_format=json_format({"type": "array", "uniqueItems": True})),
+            "response_format.json_schema.schema",
+        ),
+        (hello(response_format=json_format({"$ref": "#"})), "response_format.json_schema.schema"),
+        (b'{"messages": [{"role": "user", "content": "\\ud800"}]}', None),
+        ('{"messages":' + "[" * 100_000, None),
+        ('{"seed":' + "9" * 100_000 + "}", None),
     ],
 )
 async def test_a_bad_request_names_the_field(http: httpx.AsyncClient, body: Any, param: str | None) -> None:
@@ -202,8 +458,9 @@ async def test_a_prompt_beyond_the_context_gets_both_counts(small_server: Small)
 async def test_a_full_queue_gets_429_and_a_time_to_wait(small_server: Small) -> None:
     url, serving = small_server
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-        async with http.stream("POST", CHAT, json=hello(max_tokens=450, stream=True)) as hog:
-            await anext(hog.aiter_lines())
+        async with http.stream("POST", CHAT, json=endless()) as hog:
+            lines = hog.aiter_lines()
+            await anext(lines)
             waiting = asyncio.create_task(http.post(CHAT, json=hello()))
             await asyncio.to_thread(wait_until, lambda: serving.engine.status().waiting == 1)
             refused = await http.post(CHAT, json=hello())
@@ -217,7 +474,7 @@ async def test_a_full_queue_gets_429_and_a_time_to_wait(small_server: Small) -> 
 async def test_a_client_that_goes_away_frees_its_place(small_server: Small, *, stream: bool) -> None:
     url, serving = small_server
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-        request = asyncio.create_task(http.post(CHAT, json=hello(max_tokens=450, stream=stream)))
+        request = asyncio.create_task(http.post(CHAT, json=endless(stream=stream)))
         await asyncio.to_thread(wait_until, lambda: serving.engine.status().running == 1)
         before = serving.engine._reading[0].answered if serving.engine._reading else 0
         request.cancel()
