@@ -26,6 +26,8 @@ from tandem.models.sequence import Delta, Sequence
 from tandem.models.serving import Serving, Ticket
 
 LARGEST_BODY = 8 << 20
+SETTLE_S = 0.05
+"""What a request on an idle server may take to leave the queue, and still not be said to wait."""
 LOOK_S = 0.25
 """How often a request that waits looks at its place in the queue."""
 LONGEST_NAME = 512
@@ -185,12 +187,14 @@ class Api:
         """Comments, which clients skip, tell the place in the queue; then the answer as OpenAI's chunks."""
         coming = asyncio.ensure_future(anext(deltas))
         try:
-            told = 0
-            while (place := self._serving.engine.position(ticket.sequence)) and not coming.done():
+            told, pause = 0, SETTLE_S
+            while not (await asyncio.wait((coming,), timeout=pause))[0]:
+                place = self._serving.engine.position(ticket.sequence)
+                if not place:
+                    break
                 if place != told:
                     yield b": waiting %d\n\n" % place
-                told = place
-                await asyncio.wait((coming,), timeout=LOOK_S)
+                told, pause = place, LOOK_S
             yield _event(reply.first_chunk())
             delta = await coming
         finally:

@@ -285,7 +285,7 @@ async def test_a_request_that_waits_learns_its_place(small_server: Small) -> Non
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         async with http.stream("POST", CHAT, json=endless()) as hog:
             lines = hog.aiter_lines()
-            await anext(lines)
+            assert (await anext(lines)).startswith("data: ")
             async with http.stream("POST", CHAT, json=hello(stream=True)) as waiting:
                 others = waiting.aiter_lines()
                 assert await anext(others) == ": waiting 1"

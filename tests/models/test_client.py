@@ -1,10 +1,12 @@
 """Tandem's own client: streams, gives up its place, finds a killed server again, and bears other servers' ways."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,17 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable
 from tandem.models import client as client_module
 from tandem.models.client import ChatDelta, ChatMessage, ModelClient, _deltas, _description, _vector
+from tandem.models.endpoint import write_address
 from tandem.models.serving import Serving
 from tandem.settings import Settings
 from tests.models.conftest import wait_until
@@ -189,3 +198,84 @@ async def test_errors_that_are_not_openai_s_are_still_said(tmp_path: Path) -> No
         await client_module._check(httpx.Response(502, text="Bad gateway"))
     with pytest.raises(ModelRejected, match="418"):
         await client_module._check(httpx.Response(418, json=["teapot"]))
+
+
+class Foreign:
+    """A small OpenAI-compatible server that wants a key and has no embeddings, as llama-server has none by default."""
+
+    KEY = "sk-very-secret"
+
+    def __init__(self) -> None:
+        self.keys: list[str | None] = []
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/models", self.models),
+                Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                Route("/v1/embeddings", self.embeddings, methods=["POST"]),
+            ]
+        )
+
+    def _refusal(self, request: Request) -> JSONResponse | None:
+        self.keys.append(request.headers.get("authorization"))
+        if self.keys[-1] == f"Bearer {self.KEY}":
+            return None
+        return JSONResponse({"error": {"message": "Invalid API Key", "code": 401}}, 401)
+
+    async def models(self, request: Request) -> Response:
+        listed = {"object": "list", "data": [{"id": "qwen3.gguf", "meta": {"n_ctx_train": 40960}}]}
+        return self._refusal(request) or JSONResponse(listed)
+
+    async def chat(self, request: Request) -> Response:
+        events = [piece(None), piece("Hi"), piece(None, "stop")]
+        body = ": ping\n\n" + "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        return self._refusal(request) or Response(body, media_type="text/event-stream")
+
+    async def embeddings(self, request: Request) -> Response:
+        reason = {"error": {"message": "This server does not support embeddings.", "code": 501}}
+        return self._refusal(request) or JSONResponse(reason, 501)
+
+
+@pytest.fixture
+def foreign() -> Iterator[tuple[str, Foreign]]:
+    served = Foreign()
+    server = uvicorn.Server(uvicorn.Config(served.app(), port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1", served
+    server.should_exit = True
+    thread.join()
+
+
+async def test_a_foreign_server_gets_its_key_and_is_understood(
+    tmp_path: Path, foreign: tuple[str, Foreign], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    settings = Settings(home=tmp_path, model_url=foreign[0], model_key=SecretStr(Foreign.KEY), _env_file=None)
+    async with ModelClient.open(settings) as client:
+        assert (await client.describe()).model == "qwen3.gguf"
+        assert [delta.text for delta in await collect(client.chat(QUESTION, max_tokens=4))] == ["Hi", ""]
+        with pytest.raises(ModelRejected, match=r"does not support embeddings.*unset MODEL_URL"):
+            await client.embed(["x"])
+    assert set(foreign[1].keys) == {f"Bearer {Foreign.KEY}"}
+    assert Foreign.KEY not in caplog.text + repr(settings) + settings.model_dump_json()
+
+
+async def test_a_wrong_key_is_said_with_the_remedy(tmp_path: Path, foreign: tuple[str, Foreign]) -> None:
+    for key in (None, SecretStr("sk-wrong")):
+        settings = Settings(home=tmp_path, model_url=foreign[0], model_key=key, _env_file=None)
+        async with ModelClient.open(settings) as client:
+            with pytest.raises(ModelRejected, match=r"Invalid API Key Set MODEL_KEY"):
+                await client.embed(["x"])
+    assert foreign[1].keys == [None, "Bearer sk-wrong"]
+
+
+async def test_the_key_goes_to_no_server_of_the_home(tmp_path: Path, foreign: tuple[str, Foreign]) -> None:
+    settings = Settings(home=tmp_path, model_key=SecretStr(Foreign.KEY), _env_file=None)
+    write_address(settings, foreign[0].removesuffix("/v1"))
+    async with ModelClient.open(settings) as client:
+        with pytest.raises(ModelRejected):
+            await client.describe()
+    assert foreign[1].keys == [None]
