@@ -33,8 +33,9 @@ commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def build(folder: Path) -> None:
     """Builds `llama-server`, and makes the environment of `llama_cpp.server`."""
     folder.mkdir(parents=True, exist_ok=True)
-    run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, folder / "venv")
-    run("uv", "pip", "install", "--quiet", "--python", python(folder), "cmake", "ninja", *SERVER_NEEDS)
+    uv = Path(sys.executable).with_name("uv")
+    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder / "venv")
+    run(uv, "pip", "install", "--quiet", "--python", python(folder), "cmake", "ninja", *SERVER_NEEDS)
     [packages] = folder.glob("venv/lib/python*/site-packages")
     (packages / "llama_cpp.pth").write_text(sysconfig.get_path("platlib"))
     build_llama_server(folder)
