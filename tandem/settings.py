@@ -45,10 +45,12 @@ class Settings(BaseSettings):
     """`packaged`, a path to a GGUF file, or `hf:REPO/FILE`."""
     model_host: str = "127.0.0.1"
     model_port: int = Field(8713, ge=0, le=65535)
-    model_context: int = Field(4096, ge=512)
+    model_context: int = Field(2048, ge=512)
     """Tokens of context that one conversation may use."""
-    model_sequences: int = Field(4, ge=1, le=256)
-    """Requests that are decoded at once."""
+    model_sequences: int = Field(8, ge=1, le=256)
+    """Requests that are decoded at once. Each has a context of its own."""
+    model_cache_mb: int = Field(256, ge=0)
+    """Main memory for prompts that were read before, so that one which begins alike is read from where they part."""
     model_queue: int = Field(64, ge=1)
     """Requests that may wait; the next one gets 429."""
     model_threads: int = Field(0, ge=0)

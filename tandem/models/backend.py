@@ -1,6 +1,6 @@
-"""llama.cpp: one model and one context, through llama-cpp-python's low-level functions.
+"""llama.cpp's devices, a model's weights and vocabulary, and adapters, through llama-cpp-python's low-level functions.
 
-Everything that touches a pointer is in here. A context is used by one thread at a time; the vocabulary by any.
+The vocabulary may be used by any thread.
 """
 
 import ctypes
@@ -8,18 +8,17 @@ import logging
 import os
 import re
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from tandem.errors import WeightsError
 from tandem.models.gguf import FILE_TYPES
 
-# Read once, when libgomp is loaded with llama.cpp. Its threads otherwise spin at each of a token's hundreds of barriers
-# and, on a machine that does anything else at all, spin away the very time that they wait for (docs/models.md).
-os.environ["OMP_WAIT_POLICY"] = "passive"
+# Read once, when libgomp is loaded with llama.cpp. A token has hundreds of barriers. Threads that sleep at each answer
+# at half the speed of threads that spin; those that spin long steal, on a machine that does anything else, the very
+# time that they wait for. These spin for some microseconds, then sleep (docs/models.md).
+os.environ["GOMP_SPINCOUNT"] = "400"
 
 from llama_cpp import _ggml
 from llama_cpp import llama_cpp as llama
@@ -76,9 +75,10 @@ def requantise(source: Path, target: Path, file_type: str) -> None:
     params = llama.llama_model_quantize_default_params()
     params.ftype = next(number for number, name in FILE_TYPES.items() if name == file_type)
     params.allow_requantize = True
-    _recent.clear()
-    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
-        raise WeightsError(f"{source} cannot be requantised to {file_type}: {_last_error()}.")
+    if complain_of_nothing(
+        lambda: llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
+    ):
+        raise WeightsError(f"{source} cannot be requantised to {file_type}: {last_error()}.")
 
 
 class Model:
@@ -88,10 +88,9 @@ class Model:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = -1  # all of them, where the build can
         params.use_extra_bufts = not has_amx()
-        _recent.clear()
-        self.handle = llama.llama_model_load_from_file(str(path).encode(), params)
+        self.handle = complain_of_nothing(lambda: llama.llama_model_load_from_file(str(path).encode(), params))
         if not self.handle:
-            raise WeightsError(f"llama.cpp cannot load {path}: {_last_error()}.")
+            raise WeightsError(f"llama.cpp cannot load {path}: {last_error()}.")
         self.layers_offloaded, self.layers = _offloaded_layers(int(llama.llama_model_n_layer(self.handle)))
         self.vocab = llama.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocab))
@@ -139,113 +138,29 @@ class Model:
         llama.llama_model_free(self.handle)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """`cells` tokens of KV cache in all, shared by up to `sequences` sequences; `batch` tokens a step."""
+class Adapter:
+    """A LoRA adapter on a model's weights. Load and close it on the thread that decodes: llama.cpp keeps a list of them
+    that is not guarded. Raises WeightsError for a file that llama.cpp refuses, or that was made for another base."""
 
-    cells: int
-    sequences: int
-    batch: int
-    threads: int
-
-
-class CacheFull(Exception):
-    """No cells are left for this batch; the context is as it was before."""
-
-
-class DecodeError(Exception):
-    """llama.cpp failed in the middle of a step."""
-
-
-class Context:
-    """The KV cache and one batch of tokens that is filled, decoded and read, step by step."""
-
-    def __init__(self, model: Model, shape: Shape) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx = shape.cells
-        params.n_batch = params.n_ubatch = shape.batch
-        params.n_seq_max = shape.sequences
-        params.n_outputs_max = shape.sequences  # one row each, not a batch of whole vocabularies
-        params.n_threads = params.n_threads_batch = shape.threads
-        params.kv_unified = True
-        params.no_perf = True
-        _recent.clear()
-        self.handle = llama.llama_init_from_model(model.handle, params)
+    def __init__(self, model: Model, path: Path) -> None:
+        self.handle = complain_of_nothing(lambda: llama.llama_adapter_lora_init(model.handle, str(path).encode()))
         if not self.handle:
             raise WeightsError(
-                f"llama.cpp cannot make a context of {shape.cells} tokens: {_last_error()}.",
-                remedy="Lower TANDEM_MODEL_CONTEXT or TANDEM_MODEL_SEQUENCES.",
+                f"llama.cpp cannot load the adapter {path}: {last_error()}.",
+                remedy="Use an adapter that was trained on the model that is served.",
             )
-        self.shape = shape
-        self._vocabulary_size = model.vocabulary_size
-        self._memory = llama.llama_get_memory(self.handle)
-        self._token = np.zeros(shape.batch, np.int32)
-        self._position = np.zeros(shape.batch, np.int32)
-        self._sequence = np.zeros(shape.batch, np.int32)
-        self._ones = np.ones(shape.batch, np.int32)
-        self._wanted = np.zeros(shape.batch, np.int8)
-        first, step = self._sequence.ctypes.data, self._sequence.itemsize
-        self._pointers = (ctypes.POINTER(ctypes.c_int32) * shape.batch)(
-            *(ctypes.cast(first + step * i, ctypes.POINTER(ctypes.c_int32)) for i in range(shape.batch))
-        )
-        self.filled = 0
-
-    @property
-    def room(self) -> int:
-        return self.shape.batch - self.filled
-
-    def add(self, sequence: int, tokens: list[int], position: int, *, wants_logits: bool) -> int:
-        """Puts tokens into the batch and returns the row of the last one, for `logits`."""
-        start, end = self.filled, self.filled + len(tokens)
-        self._token[start:end] = tokens
-        self._position[start:end] = np.arange(position, position + len(tokens))
-        self._sequence[start:end] = sequence
-        self._wanted[start:end] = 0
-        self._wanted[end - 1] = wants_logits
-        self.filled = end
-        return end - 1
-
-    def decode(self) -> None:
-        """Runs the batch and empties it; on CacheFull the batch is kept and nothing has changed. Raises DecodeError."""
-        int32 = ctypes.POINTER(ctypes.c_int32)
-        batch = llama.llama_batch(
-            self.filled,
-            self._token.ctypes.data_as(int32),
-            None,
-            self._position.ctypes.data_as(int32),
-            self._ones.ctypes.data_as(int32),
-            self._pointers,
-            self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
-        )
-        result = llama.llama_decode(self.handle, batch)
-        if result == 1:
-            raise CacheFull
-        self.filled = 0
-        if result != 0:
-            raise DecodeError(f"llama_decode returned {result}: {_last_error()}")
-
-    def logits(self, row: int) -> NDArray[np.float32]:
-        """Logits over the vocabulary at a row of the last batch; valid until the next decode."""
-        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self.handle, row), (self._vocabulary_size,))
-
-    def forget(self, sequence: int, start: int = 0) -> bool:
-        """Drops a sequence from a position on; False where the architecture can only drop all of it."""
-        return bool(llama.llama_memory_seq_rm(self._memory, sequence, start, -1))
-
-    def share(self, source: int, target: int, length: int) -> None:
-        """Lets `target` begin with the first `length` tokens of `source`; costs no cells."""
-        llama.llama_memory_seq_cp(self._memory, source, target, 0, length)
-
-    def clear(self) -> None:
-        """Empties the batch and the cache."""
-        self.filled = 0
-        llama.llama_memory_clear(self._memory, False)
 
     def close(self) -> None:
-        llama.llama_free(self.handle)
+        llama.llama_adapter_lora_free(self.handle)
 
 
-def _last_error() -> str:
+def complain_of_nothing(call: Callable[[], Any]) -> Any:
+    """The result of a call whose complaints, and no earlier ones, `last_error` then finds."""
+    _recent.clear()
+    return call()
+
+
+def last_error() -> str:
     faults = [line for line in _recent if "error" in line.lower() or "fail" in line.lower()]
     return faults[-1] if faults else "it gives no reason"
 

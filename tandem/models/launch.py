@@ -18,7 +18,7 @@ POLL_S = 0.05
 _left_to_others: "list[subprocess.Popen[str]]" = []  # so that Python does not warn of children that go on
 SETTINGS_OF_THE_SERVER = {
     "home", "log_level", "model", "model_host", "model_context", "model_sequences", "model_queue", "model_threads",
-    "model_port",
+    "model_cache_mb", "model_port",
 }  # fmt: skip
 
 

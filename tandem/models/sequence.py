@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tandem.models.answer_text import AnswerText
+from tandem.models.backend import Adapter
 from tandem.models.constraint import Constraint
 from tandem.models.sampling import Choice, Sampler, Sampling
-from tandem.models.slots import Slot
 
 FinishReason = Literal["stop", "length", "error", "refused"]
 _numbers = itertools.count(1)
@@ -41,9 +41,14 @@ class Sequence:
     arrived: float = field(default_factory=time.monotonic)
     began: float = 0.0
     cancelled: bool = False
-    slot: Slot | None = None
+    adapter: Adapter | None = None
+    stream: int = -1
+    held: int = 0
+    """Tokens whose keys and values are in its stream."""
     reused: int = 0
     """Prompt tokens found in the cache."""
+    stepped: float = 0.0
+    """When its adapter last had a turn."""
     last: int = -1
     """The token chosen last, which the next step decodes."""
     answered: int = 0
@@ -51,11 +56,6 @@ class Sequence:
     def __post_init__(self) -> None:
         self.sampler = Sampler(self.sampling, self.constraint)
         self.text = AnswerText(self.stops)
-
-    @property
-    def cells(self) -> int:
-        """Cells that it may come to need."""
-        return len(self.prompt) + self.max_tokens
 
     def accept(self, choice: Choice, piece: bytes) -> bool:
         """Tells the caller of the token; True when the answer is complete with it."""

@@ -57,6 +57,7 @@ class Serving:
             sequences=self.sequences,
             queue=self.queue,
             threads=self.threads,
+            prefix_bytes=settings.model_cache_mb << 20,
         )
 
     def _load_embedder(self) -> Embedder:

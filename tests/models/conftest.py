@@ -11,7 +11,7 @@ import uvicorn
 from tandem.models import backend
 from tandem.models.api import make_app
 from tandem.models.engine import Engine
-from tandem.models.sampling import Sampling
+from tandem.models.sampling import Choice, Sampling
 from tandem.models.sequence import Delta, Sequence
 from tandem.models.serving import Serving
 from tandem.models.weights import find_weights
@@ -58,6 +58,10 @@ class Asked:
         return self
 
     @property
+    def choices(self) -> list[Choice]:
+        return [choice for delta in self.wait().deltas for choice in delta.choices]
+
+    @property
     def text(self) -> str:
         return "".join(delta.text for delta in self.wait().deltas)
 
@@ -75,7 +79,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def engine(model: backend.Model) -> Iterator[Engine]:
-    made = Engine(model, context=512, sequences=4, queue=8, threads=2)
+    made = Engine(model, context=512, sequences=4, queue=8, threads=2, prefix_bytes=64 << 20)
     made.start()
     yield made
     made.close()

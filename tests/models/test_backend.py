@@ -7,7 +7,7 @@ from llama_cpp import llama_cpp as llama
 
 from tandem.errors import WeightsError
 from tandem.models import backend
-from tandem.models.backend import CacheFull, Context, Model, Shape
+from tandem.models.backend import Model
 from tandem.models.weights import PACKAGED_CHAT, packaged_file
 
 
@@ -47,35 +47,3 @@ def test_layers_on_a_gpu_are_those_that_llama_cpp_reports(monkeypatch: pytest.Mo
     assert (model.layers_offloaded, model.layers) == ((31, 31) if backend.gpu_names() else (0, 31))
     monkeypatch.setattr(backend, "_recent", ["load_tensors: offloaded 12/31 layers to GPU"])
     assert backend._offloaded_layers(30) == (12, 31)
-
-
-def test_a_full_cache_changes_nothing(model: Model) -> None:
-    context = Context(model, Shape(cells=256, sequences=2, batch=256, threads=2))
-    prompt = model.tokenize("word " * 200, control=False)
-    context.add(0, prompt, 0, wants_logits=True)
-    context.decode()
-    context.add(1, prompt, 0, wants_logits=True)
-    with pytest.raises(CacheFull):
-        context.decode()
-    context.forget(0)
-    context.decode()
-    assert context.filled == 0
-    context.close()
-
-
-def test_shared_cells_outlive_their_first_owner(model: Model) -> None:
-    context = Context(model, Shape(cells=256, sequences=2, batch=256, threads=2))
-    prompt = model.tokenize("The ferry leaves at", control=False)
-    direct = context.logits(_decode(context, 0, prompt, 0)).copy()
-    context.share(0, 1, len(prompt) - 1)
-    context.forget(0)
-    shared = context.logits(_decode(context, 1, prompt[-1:], len(prompt) - 1))
-    assert shared == pytest.approx(direct, abs=0.7)
-    assert int(shared.argmax()) == int(direct.argmax())
-    context.close()
-
-
-def _decode(context: Context, sequence: int, tokens: list[int], position: int) -> int:
-    row = context.add(sequence, tokens, position, wants_logits=True)
-    context.decode()
-    return row
