@@ -31,6 +31,8 @@ SETTLE_S = 0.05
 LOOK_S = 0.25
 """How often a request that waits looks at its place in the queue."""
 LONGEST_NAME = 512
+LONGEST_TOKEN = 128
+"""Characters; what vocabularies have for runs of spaces."""
 Result = TypeVar("Result")
 
 
@@ -81,6 +83,7 @@ class Api:
         body = ChatRequest.model_validate_json(await _read_body(request))
         model = self._check_model(body.model, self._serving.weights.name)
         sampling = body.sampling(self._serving.model.vocabulary_size)
+        self._check_length(sum(len(message.text) for message in body.messages))
         schema = body.schema_
         ticket = await self._serving.ask(
             [("system" if m.role == "developer" else m.role, m.text) for m in body.messages],
@@ -171,6 +174,12 @@ class Api:
         }
         embedding = {"id": serving.embedder.name, "kind": "embedding", "dimensions": serving.embedder.width}
         return [common | chat, common | embedding]
+
+    def _check_length(self, characters: int) -> None:
+        """Megabytes that no context could hold would take ten seconds to be counted in tokens."""
+        context = self._serving.engine.context_tokens
+        if characters > context * LONGEST_TOKEN:
+            raise ModelRejected(f"The prompt has {characters} characters; the context has {context} tokens.")
 
     def _check_model(self, wanted: str | None, served: str) -> str:
         if wanted not in (None, served):

@@ -455,6 +455,14 @@ async def test_a_prompt_beyond_the_context_gets_both_counts(small_server: Small)
     assert any(600 < int(number.strip(".,;")) < 700 for number in message.split() if number.strip(".,;").isdigit())
 
 
+async def test_a_prompt_of_megabytes_is_refused_at_once(small_server: Small) -> None:
+    async with httpx.AsyncClient(base_url=small_server[0], timeout=2) as http:
+        answer = await http.post(CHAT, json=hello(messages=[{"role": "user", "content": " " * 7_000_000}]))
+    assert answer.status_code == 400
+    assert "7000000 characters" in answer.json()["error"]["message"]
+    assert "512 tokens" in answer.json()["error"]["message"]
+
+
 async def test_a_full_queue_gets_429_and_a_time_to_wait(small_server: Small) -> None:
     url, serving = small_server
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:

@@ -73,3 +73,41 @@ def test_top_p_reaches_beyond_the_likely_in_a_flat_distribution() -> None:
     sampler = Sampler(Sampling(1.0, 0.95, seed=3))
     flat = np.zeros(5000, np.float32)
     assert len({sampler.choose(flat).token for _ in range(3000)}) > 1500
+
+
+def test_among_equals_the_chosen_token_leads_the_rivals() -> None:
+    values = np.full(300, 1, np.float32)
+    values[[7, 20, 250]] = 4
+    for rivals in (1, 2, 3):
+        choice = Sampler(Sampling(0.0, logprobs=True, top_logprobs=rivals)).choose(values)
+        assert [token for token, _ in choice.rivals] == [7, 20, 250][:rivals]
+        assert (choice.token, choice.logprob) == choice.rivals[0]
+
+
+def test_an_impossible_token_has_a_finite_logprob() -> None:
+    values = np.array([0, -np.inf], np.float32)
+    choice = Sampler(Sampling(0.0, logprobs=True, top_logprobs=2)).choose(values)
+    assert [token for token, _ in choice.rivals] == [0, 1]
+    assert [logprob for _, logprob in choice.rivals] == pytest.approx([0, -9999.0])
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-4])
+def test_the_coldest_temperatures_are_greedy(temperature: float) -> None:
+    assert Sampler(Sampling(temperature, 5e-324)).choose(logits()).token == int(logits().argmax())
+
+
+def test_penalties_count_what_the_answer_holds() -> None:
+    values = np.log(np.array([0.6, 0.4], np.float32))
+    present = Sampler(Sampling(0.0, presence_penalty=1))
+    assert [present.choose(values).token for _ in range(4)] == [0, 1, 0, 0]
+    often = Sampler(Sampling(0.0, frequency_penalty=1))
+    assert [often.choose(values).token for _ in range(4)] == [0, 1, 0, 1]
+
+
+def test_a_bias_bans_or_forces_and_leaves_the_logprob_alone() -> None:
+    values = logits(size=50)
+    best = int(values.argmax())
+    banned = Sampler(Sampling(0.0, logprobs=True, logit_bias=((best, -100.0),))).choose(values)
+    assert banned.token != best
+    assert banned.logprob == pytest.approx(log_softmax(values)[banned.token], abs=1e-4)
+    assert Sampler(Sampling(1.0, logit_bias=((3, 100.0),))).choose(values).token == 3
