@@ -15,7 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, Field
 
-from tandem.models.backend import Context, Model, Shape
+from tandem.models.backend import Model
+from tandem.models.context import Context, Shape
 from tandem.models.serving import Serving
 from tests.models.conftest import wait_until
 
