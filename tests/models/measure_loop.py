@@ -44,7 +44,8 @@ class Loop:
         llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
         tokens, arrivals = self._tokenize(self._format(prompt)), []
         for _ in range(ANSWER_TOKENS):
-            batch = llama.llama_batch_get_one((llama.llama_token * len(tokens))(*tokens), len(tokens))
+            held = (llama.llama_token * len(tokens))(*tokens)  # the batch only points to it
+            batch = llama.llama_batch_get_one(held, len(tokens))
             assert llama.llama_decode(self._context, batch) == 0
             logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._size,))
             tokens = [int(logits.argmax())]
