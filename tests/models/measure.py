@@ -12,6 +12,7 @@ import numpy as np
 import openvino as ov
 
 from tandem.models import backend
+from tandem.models.context import Context, Shape
 from tandem.models.minilm import build_graph
 from tandem.models.weights import PACKAGED_CHAT, PACKAGED_EMBEDDER, packaged_file
 
@@ -20,7 +21,7 @@ PROMPT, ANSWER, TOGETHER = 230, 24, 4
 TEXTS, TEXT_TOKENS = 16, 160
 
 
-def prompt_and_answers(context: backend.Context) -> tuple[float, float, float]:
+def prompt_and_answers(context: Context) -> tuple[float, float, float]:
     """Seconds for a prompt, for an answer, and for TOGETHER answers at once."""
     tokens = np.random.default_rng(0).integers(100, 40_000, PROMPT).tolist()
     context.clear()
@@ -39,7 +40,7 @@ def prompt_and_answers(context: backend.Context) -> tuple[float, float, float]:
     return read - began, answered - read, time.perf_counter() - together
 
 
-def step(context: backend.Context, parts: list[tuple[int, list[int], int]]) -> int:
+def step(context: Context, parts: list[tuple[int, list[int], int]]) -> int:
     rows = [context.add(sequence, tokens, position, wants_logits=True) for sequence, tokens, position in parts]
     context.decode()
     return rows[-1]
@@ -51,8 +52,8 @@ def measure_file_types(folder: Path) -> None:
     for file_type in ("Q8_0", "Q4_0"):
         files[file_type] = folder / f"{file_type}.gguf"
         backend.requantise(packaged, files[file_type], file_type)
-    shape = backend.Shape(cells=2048, sequences=TOGETHER, batch=512, threads=2)
-    contexts = {name: backend.Context(backend.Model(path), shape) for name, path in files.items()}
+    shape = Shape(cells=512, sequences=TOGETHER, batch=512, threads=2)
+    contexts = {name: Context(backend.Model(path), shape) for name, path in files.items()}
     taken = {name: np.full(3, np.inf) for name in contexts}
     for _ in range(ROUNDS):
         for name, context in contexts.items():
