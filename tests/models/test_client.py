@@ -83,7 +83,7 @@ async def test_the_server_is_described(at_server: Settings) -> None:
     async with ModelClient.open(at_server) as client:
         description = await client.describe()
     assert (description.model, description.adapter) == ("SmolLM2-135M-Instruct", None)
-    assert (description.embedding_model, description.context) == ("all-MiniLM-L6-v2", 4096)
+    assert (description.embedding_model, description.context) == ("all-MiniLM-L6-v2", at_server.model_context)
 
 
 async def test_a_refusal_carries_the_server_s_reason(at_small_server: Settings) -> None:
@@ -148,6 +148,7 @@ async def test_a_killed_server_is_found_again_at_its_new_address(
         after = await client.embed(["leave"])
         assert float(before[0] @ after[0]) > 0.999
         assert (await collect(client.chat(QUESTION, max_tokens=4)))[-1].finish_reason
+    (weights_home / "run" / "model.url").unlink()
 
 
 async def replay(events: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
