@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from tandem.cli import ask, bench, chat, doctor, search, serve, source, up
+from tandem.cli import ask, bench, chat, doctor, model, search, serve, source, up
 from tandem.errors import TandemError
 
 
@@ -35,7 +35,7 @@ app.command("reindex")(source.reindex)
 app.command("up")(up.up)
 app.command("slack")(serve.slack)
 app.command("discord")(serve.discord)
-app.command("model")(serve.model)
+app.add_typer(model.commands, name="model")
 app.command("worker")(serve.worker)
 app.command("beat")(serve.beat)
 app.command("migrate")(serve.migrate)

@@ -23,13 +23,6 @@ def discord() -> None:
     run(run_discord(settings))
 
 
-def model() -> None:
-    """Serve the model and the embedder over OpenAI-compatible HTTP."""
-    from tandem.models.server import run as run_model
-
-    run_model(begin("model"))
-
-
 def worker() -> None:
     """Index documents in the background."""
     from workers.app import run_worker

@@ -81,7 +81,9 @@ class Api:
 
     async def chat(self, request: Request) -> Response:
         body = ChatRequest.model_validate_json(await _read_body(request))
-        model = self._check_model(body.model, self._serving.weights.name)
+        await self._serving.adapters.refresh()
+        base = self._serving.weights.name
+        model = self._check_model(body.model, base, *(a.card.name for a in self._serving.adapters.all if a.adapter))
         sampling = body.sampling(self._serving.model.vocabulary_size)
         self._check_length(sum(len(message.text) for message in body.messages))
         schema = body.schema_
@@ -91,6 +93,7 @@ class Api:
             sampling=sampling,
             stops=body.stops,
             constraint=None if schema is None else await self._serving.constraints.compile(schema),
+            adapter=None if model == base else model,
         )
         reply = ChatReply(model, self._serving.model, ticket.prompt_tokens, sampling.logprobs)
         deltas = self._metrics.watch(ticket.deltas, ticket.prompt_tokens)
@@ -122,9 +125,11 @@ class Api:
         return Response(self._metrics.page(), media_type=CONTENT_TYPE_LATEST)
 
     async def models(self, _: Request) -> Response:
+        await self._serving.adapters.refresh()
         return JSONResponse({"object": "list", "data": self._models()})
 
     async def model(self, request: Request) -> Response:
+        await self._serving.adapters.refresh()
         wanted = request.path_params["id"]
         for model in self._models():
             if model["id"] == wanted:
@@ -133,6 +138,7 @@ class Api:
 
     async def health(self, _: Request) -> Response:
         serving, engine = self._serving, self._serving.engine
+        await serving.adapters.refresh()
         status = engine.status()
         return JSONResponse(
             {
@@ -142,13 +148,17 @@ class Api:
                 "digest": f"sha256:{serving.digest}",
                 "source": serving.weights.source.name,
                 "source_digest": f"sha256:{serving.weights.source_digest}",
-                "adapter": None,
+                "adapters": [
+                    {"name": a.card.name, "digest": f"sha256:{a.card.digest}", "problem": a.problem}
+                    for a in serving.adapters.all
+                ],
                 "embedding_model": serving.embedder.name,
                 "embedding_precision": serving.embedder.precision,
                 "context": engine.context_tokens,
                 "sequences": serving.sequences,
                 "threads": serving.threads,
                 "running": status.running,
+                "prefix_cache_bytes": status.prefix_bytes,
                 "queue": {"waiting": status.waiting, "limit": serving.queue, "embedding": serving.embedder.waiting},
                 "gpu": {
                     "supported": serving.gpu_supported,
@@ -172,8 +182,15 @@ class Api:
             "digest": f"sha256:{serving.digest}",
             "adapter": None,
         }
+        adapters = [
+            chat
+            | {"id": a.card.name, "adapter": a.card.name, "parent": serving.weights.name}
+            | {"digest": f"sha256:{a.card.digest}", "licence": a.card.licence, "snapshot": a.card.snapshot}
+            for a in serving.adapters.all
+            if a.adapter
+        ]
         embedding = {"id": serving.embedder.name, "kind": "embedding", "dimensions": serving.embedder.width}
-        return [common | chat, common | embedding]
+        return [common | model for model in (chat, *adapters, embedding)]
 
     def _check_length(self, characters: int) -> None:
         """Megabytes that no context could hold would take ten seconds to be counted in tokens."""
@@ -181,10 +198,13 @@ class Api:
         if characters > context * LONGEST_TOKEN:
             raise ModelRejected(f"The prompt has {characters} characters; the context has {context} tokens.")
 
-    def _check_model(self, wanted: str | None, served: str) -> str:
-        if wanted not in (None, served):
-            raise self._unknown(str(wanted))
-        return served
+    def _check_model(self, wanted: str | None, *served: str) -> str:
+        """The first is what is meant when nothing is said."""
+        if wanted is None:
+            return served[0]
+        if wanted not in served:
+            raise self._unknown(wanted)
+        return wanted
 
     def _unknown(self, wanted: str) -> failures.UnknownModel:
         known = ", ".join(model["id"] for model in self._models())

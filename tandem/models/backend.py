@@ -95,6 +95,7 @@ class Model:
         self.vocab = llama.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocab))
         self.context_trained = int(llama.llama_model_n_ctx_train(self.handle))
+        self.head_size = int(llama.llama_model_n_embd(self.handle)) // int(llama.llama_model_n_head(self.handle))
         self.adds_bos = bool(llama.llama_vocab_get_add_bos(self.vocab))
         self.bos = int(llama.llama_vocab_bos(self.vocab))
         self.can_share_prefixes = not (

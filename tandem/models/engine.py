@@ -23,8 +23,8 @@ from tandem.models.sequence import Sequence
 log = logging.getLogger(__name__)
 BATCH = 512
 """Prompt tokens a step, while nobody reads."""
-BATCH_WHILE_READING = 192
-"""Prompt tokens a step, while answers are being read: a long prompt halts them for a quarter of a second at a time."""
+BATCH_WHILE_READING = 256
+"""Prompt tokens a step, while answers are being read: a long prompt halts them for a third of a second at a time."""
 AGEING_TOKENS_PER_S = 200
 """How much shorter a waiting prompt counts for each second, so that no long one starves."""
 TURN_STEPS = 8
@@ -139,6 +139,10 @@ class Engine:
     def _running(self) -> int:
         return len(self._reading) + (self._filling is not None)
 
+    @property
+    def _all_running(self) -> list[Sequence]:
+        return [*self._reading, *([self._filling] if self._filling else [])]
+
     def _run(self) -> None:
         while self._gather():
             try:
@@ -184,7 +188,7 @@ class Engine:
 
     def _take_turn(self) -> None:
         """Chooses whose adapter a step works under: the present one for a while, then the one that waited longest."""
-        running = [*self._reading, *([self._filling] if self._filling else [])]
+        running = self._all_running
         others = [s for s in running if s.adapter is not self._adapter]
         self._steps_of_turn += 1
         if others and (len(others) == len(running) or self._steps_of_turn > TURN_STEPS):
@@ -219,7 +223,7 @@ class Engine:
         gaps = set(range(streams[0], streams[-1])) - set(streams)
         if 3 * len(gaps) <= len(streams):
             streams = sorted({*streams, *gaps})
-        held = {s.stream: s.held for s in [self._filling] if s}
+        held = {s.stream: s.held for s in self._all_running}
         rows = []
         for stream in streams:
             if stream in places:
@@ -238,9 +242,10 @@ class Engine:
             self._advance(sequence, row)
 
     def _read_part(self, filling: Sequence, budget: int) -> int:
-        """Reads up to `budget` tokens of a prompt, and never one alone unless it is the whole prompt."""
+        """Reads `budget` tokens of a prompt, or all that is left if that is little more: a short rest costs more for
+        each token. Never reads one alone unless it is the whole prompt."""
         left = len(filling.prompt) - filling.held
-        count = min(left, budget)
+        count = left if left <= min(budget + budget // 2, BATCH) else budget
         count -= left - count == 1
         whole = count == left
         part = filling.prompt[filling.held : filling.held + count]
@@ -279,7 +284,7 @@ class Engine:
 
     def _free_retired(self) -> None:
         """Closes adapters that no request needs any more."""
-        used = {s.adapter for s in [*self._waiting, *self._reading, *([self._filling] if self._filling else [])]}
+        used = {s.adapter for s in [*self._waiting, *self._all_running]}
         for adapter in [a for a in self._retired if a not in used]:
             if adapter is self._adapter:
                 self._adapter = None
@@ -290,7 +295,7 @@ class Engine:
 
     def _fail_running(self, reason: str) -> None:
         """After a step that failed nothing in the cache can be trusted."""
-        for sequence in [*self._reading, *([self._filling] if self._filling else [])]:
+        for sequence in self._all_running:
             sequence.fail(reason)
         self._reading, self._filling = [], None
         self._free = list(range(self._sequences))

@@ -37,11 +37,11 @@ class Sequence:
     stops: tuple[str, ...]
     deliver: Callable[[Delta], None]
     constraint: Constraint | None = None
+    adapter: Adapter | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     arrived: float = field(default_factory=time.monotonic)
     began: float = 0.0
     cancelled: bool = False
-    adapter: Adapter | None = None
     stream: int = -1
     held: int = 0
     """Tokens whose keys and values are in its stream."""

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tandem.models import backend
+from tandem.models.adapter_set import AdapterSet
+from tandem.models.adapters import Adapters
 from tandem.models.chat_template import ChatTemplate
 from tandem.models.constraint import Constraint, Constraints
 from tandem.models.embedder import Embedder
@@ -59,6 +61,9 @@ class Serving:
             threads=self.threads,
             prefix_bytes=settings.model_cache_mb << 20,
         )
+        self.adapters = AdapterSet(
+            self.engine, Adapters(settings), base_digest=self.weights.source_digest, on_gpu=on_gpu
+        )
 
     def _load_embedder(self) -> Embedder:
         return Embedder(packaged_file(*PACKAGED_EMBEDDER).parent, threads=self.threads, queue=self.queue)
@@ -81,6 +86,7 @@ class Serving:
         sampling: Sampling,
         stops: tuple[str, ...],
         constraint: Constraint | None = None,
+        adapter: str | None = None,
     ) -> Ticket:
         """Queues (role, content) messages. Raises ModelRejected, ModelBusy or ModelUnavailable."""
         prompt = await asyncio.to_thread(self.template.prompt, messages)
@@ -97,6 +103,7 @@ class Serving:
             stops,
             deliver,
             constraint,
+            self.adapters.adapter(adapter) if adapter else None,
         )
         self.engine.submit(sequence)
         return Ticket(len(prompt), _until_finished(arrivals), sequence)

@@ -57,10 +57,18 @@ def find_weights(settings: Settings, *, on_gpu: bool, requantise: Requantise) ->
     stem = name.removesuffix(f".{header.file_type}").removesuffix(f"-{header.file_type}")
     file = folder / f"{stem}.{FAST_ON_CPU}.from-{header.file_type}-{digest[:DIGEST_DIGITS]}.gguf"
     if not file.exists():
-        _replace_with(file, lambda partial: requantise(source, partial, FAST_ON_CPU))
+        replace_with(file, lambda partial: requantise(source, partial, FAST_ON_CPU))
     else:
         gguf.read_header(file)
     return Weights(stem, file, source, FAST_ON_CPU, digest)
+
+
+def describe_weights(settings: Settings) -> dict[str, str]:
+    """Name, digest and licence of the file that MODEL names, downloaded if it must be. Raises WeightsError."""
+    source = fetch_weights(settings)
+    licence = str(gguf.read_header(source).metadata.get("general.license", "unknown"))
+    digest = digest_of(source, settings.home / "models")
+    return {"name": source.name.removesuffix(".gguf"), "file": str(source), "digest": digest, "licence": licence}
 
 
 def packaged_file(package: str, name: str) -> Path:
@@ -84,7 +92,7 @@ def digest_of(path: Path, folder: Path) -> str:
         return note.read_text().strip()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _replace_with(note, lambda partial: _write(partial, digest))
+    replace_with(note, lambda partial: _write(partial, digest))
     return digest
 
 
@@ -105,7 +113,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _replace_with(target: Path, write: Callable[[Path], None]) -> None:
+def replace_with(target: Path, write: Callable[[Path], None]) -> None:
     """Lets `write` fill a file beside the target, which it then becomes in one step."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}")

@@ -1,0 +1,99 @@
+"""The registry of adapters: what each is, where it comes from, and the files that serve.
+
+A folder in the home holds a card for each name and the files by their digest. A card is replaced in one step, so
+whoever reads the folder finds the old adapter or the new one, and a file is never changed under a server that reads it.
+"""
+
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tandem.errors import WeightsError
+from tandem.models import gguf
+from tandem.models.lora import write_serving_form
+from tandem.models.weights import digest_of, replace_with
+from tandem.settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Card(BaseModel):
+    """What is known of an adapter. `base_digest` is the SHA-256 of the weights file that it was trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    digest: str
+    base: str
+    base_digest: str
+    licence: str = "unknown"
+    trained_at: datetime | None = None
+    snapshot: str | None = None
+    """Which version of the documents it has seen."""
+    text: str = ""
+    """Data, seeds, figures and limits, in Markdown."""
+    added_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class Adapters:
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.home / "models" / "adapters"
+
+    def cards(self) -> list[Card]:
+        """By name. Raises WeightsError for a card that cannot be read."""
+        return [self._read(path) for path in sorted(self.folder.glob("*.json"))]
+
+    def changed_at(self) -> int:
+        """A number that grows with every change of the registry."""
+        return self.folder.stat().st_mtime_ns if self.folder.is_dir() else 0
+
+    def file(self, card: Card, *, on_gpu: bool) -> Path:
+        """The file that serves: on a CPU the one that is exact in company (lora.py), else the one that was given."""
+        return self.folder / (f"{card.digest}.gguf" if on_gpu else f"{card.digest}.serving.gguf")
+
+    def add(self, source: Path, card: Card) -> Card:
+        """Copies the file in and writes its card; an adapter of the same name is replaced. Returns the card with the
+        file's digest. Raises WeightsError, and changes nothing then."""
+        if not NAME.fullmatch(card.name):
+            raise WeightsError(
+                f"'{card.name}' is no name for an adapter.", remedy="Use letters, digits, dots, dashes and underscores."
+            )
+        gguf.read_header(source)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        card = card.model_copy(update={"digest": digest_of(source, self.folder.parent)})
+        replace_with(self.file(card, on_gpu=False), lambda partial: write_serving_form(source, partial))
+        replace_with(self.file(card, on_gpu=True), lambda partial: _copy(source, partial))
+        text = card.model_dump_json(indent=2)
+        replace_with(self.folder / f"{card.name}.json", lambda partial: _write(partial, text))
+        return card
+
+    def remove(self, name: str) -> None:
+        """A server that has it loaded drops it with the last answer under it. Raises WeightsError if there is none."""
+        path = self.folder / f"{name}.json"
+        if not NAME.fullmatch(name) or not path.exists():
+            raise WeightsError(f"There is no adapter '{name}'.", remedy=f"There are: {self._names() or 'none'}.")
+        card = self._read(path)
+        path.unlink()
+        if card.digest not in {other.digest for other in self.cards()}:
+            for on_gpu in (True, False):
+                self.file(card, on_gpu=on_gpu).unlink(missing_ok=True)
+
+    def _names(self) -> str:
+        return ", ".join(path.stem for path in sorted(self.folder.glob("*.json")))
+
+    def _read(self, path: Path) -> Card:
+        try:
+            return Card.model_validate_json(path.read_text())
+        except (OSError, ValidationError) as error:
+            raise WeightsError(f"The card {path} cannot be read.", remedy="Add the adapter again.") from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
