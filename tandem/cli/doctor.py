@@ -132,8 +132,19 @@ async def check_model(settings: Settings) -> list[Finding]:
     layers = gpu["layers_offloaded"]
     offload = f"{layers} of {gpu['layers']} layers on {', '.join(gpu['devices'])}" if layers else "runs on the CPU"
     advice = "" if gpu["supported"] else "This build has no GPU support; docs/models.md shows the builds that have."
+    size = f"{health['sequences']} at once, {health['context']} tokens each"
+    adapters = [
+        Finding(
+            f"adapter {one['name']}",
+            not one["problem"],
+            one["problem"] or "serves",
+            "Add it again with `tandem model add`, or remove it." if one["problem"] else "",
+        )
+        for one in health["adapters"]
+    ]
     return [
-        Finding("model", True, f"{health['model']} ({health['file']}), context {health['context']}"),
+        Finding("model", True, f"{health['model']} ({health['file']}), {size}"),
+        *adapters,
         Finding("gpu", bool(layers) or None, offload, advice),
     ]
 

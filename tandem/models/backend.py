@@ -52,17 +52,32 @@ def supports_gpu() -> bool:
 
 def gpu_names() -> list[str]:
     """The devices that this build can offload to; empty for a CPU build or a machine without one."""
+    describe = _ggml.libggml.ggml_backend_dev_description
+    describe.restype = ctypes.c_void_p
+    texts = (ctypes.cast(describe(device), ctypes.c_char_p).value or b"?" for device in _gpu_devices())
+    return [text.decode(errors="replace") for text in texts]
+
+
+def _gpu_devices() -> list[ctypes.c_void_p]:
     ggml = _ggml.libggml
     ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
-    for function in ("ggml_backend_dev_get", "ggml_backend_dev_description"):
-        getattr(ggml, function).restype = ctypes.c_void_p
-    names = []
-    for index in range(ggml.ggml_backend_dev_count()):
-        device = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(index)))
-        if ggml.ggml_backend_dev_type(device) in GPU_DEVICES:
-            text = ctypes.cast(ggml.ggml_backend_dev_description(device), ctypes.c_char_p).value or b"?"
-            names.append(text.decode(errors="replace"))
-    return names
+    ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
+    found = (
+        ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(index)))
+        for index in range(ggml.ggml_backend_dev_count())
+    )
+    return [device for device in found if ggml.ggml_backend_dev_type(device) in GPU_DEVICES]
+
+
+def gpu_free_bytes() -> int:
+    """Of all devices that this build can offload to."""
+    ggml = _ggml.libggml
+    total = 0
+    for device in _gpu_devices():
+        free, all_of_it = ctypes.c_size_t(), ctypes.c_size_t()
+        ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(all_of_it))
+        total += free.value
+    return total
 
 
 def has_amx() -> bool:
@@ -96,6 +111,13 @@ class Model:
         self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocab))
         self.context_trained = int(llama.llama_model_n_ctx_train(self.handle))
         self.head_size = int(llama.llama_model_n_embd(self.handle)) // int(llama.llama_model_n_head(self.handle))
+        self.kv_values = (
+            2
+            * int(llama.llama_model_n_layer(self.handle))
+            * int(llama.llama_model_n_head_kv(self.handle))
+            * self.head_size
+        )
+        """Of keys and values, for each token."""
         self.adds_bos = bool(llama.llama_vocab_get_add_bos(self.vocab))
         self.bos = int(llama.llama_vocab_bos(self.vocab))
         self.can_share_prefixes = not (

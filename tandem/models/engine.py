@@ -44,8 +44,9 @@ class Engine:
     def __init__(
         self, model: Model, *, context: int, sequences: int, queue: int, threads: int, prefix_bytes: int
     ) -> None:
-        """`context` tokens for each request; `prefix_bytes` of main memory for prompts that were read before."""
-        self.context_tokens = min(context, model.context_trained)
+        """`context` tokens for each request, no more than the model was trained on; `prefix_bytes` of main memory for
+        prompts that were read before."""
+        self.context_tokens = context
         self._model = model
         self._sequences = sequences
         self._queue = queue

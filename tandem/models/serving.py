@@ -13,6 +13,7 @@ from tandem.models.chat_template import ChatTemplate
 from tandem.models.constraint import Constraint, Constraints
 from tandem.models.embedder import Embedder
 from tandem.models.engine import Engine
+from tandem.models.memory import check_fit, choose_sequences
 from tandem.models.sampling import Sampling
 from tandem.models.sequence import Delta
 from tandem.models.sequence import Sequence as EngineSequence
@@ -36,7 +37,6 @@ class Serving:
     def __init__(self, settings: Settings) -> None:
         """Loads everything; takes a second or two from a warm disk cache. Raises WeightsError."""
         self.threads = settings.model_threads or len(os.sched_getaffinity(0))
-        self.sequences = settings.model_sequences
         self.queue = settings.model_queue
         with ThreadPoolExecutor(1) as pool:
             embedder = pool.submit(self._load_embedder)
@@ -50,12 +50,15 @@ class Serving:
         on_gpu = self.gpu_supported and bool(self.gpu_devices)
         self.weights: Weights = find_weights(settings, on_gpu=on_gpu, requantise=backend.requantise)
         self.digest = digest_of(self.weights.file, settings.home / "models")
+        check_fit(self.weights.file, on_gpu=on_gpu)
         self.model = backend.Model(self.weights.file)
+        context = min(settings.model_context, self.model.context_trained)
+        self.sequences = settings.model_sequences or choose_sequences(self.model, context)
         self.template = ChatTemplate(self.model)
         self.constraints = Constraints(self.model)
         self.engine = Engine(
             self.model,
-            context=settings.model_context,
+            context=context,
             sequences=self.sequences,
             queue=self.queue,
             threads=self.threads,

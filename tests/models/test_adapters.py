@@ -16,7 +16,7 @@ def registry(tmp_path: Path) -> Adapters:
 
 
 def card(name: str = "house", **known: str) -> Card:
-    return Card(name=name, digest="", base="SmolLM2", base_digest="b179", **known)  # type: ignore[arg-type]
+    return Card(name=name, digest="", base="SmolLM2", base_digest="b179", **known)
 
 
 def test_a_card_says_what_the_file_is(registry: Adapters, tmp_path: Path) -> None:

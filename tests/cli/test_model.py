@@ -1,0 +1,71 @@
+"""`tandem model` keeps the registry of adapters, and a server that runs serves what is in it."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tandem.models.launch import ensure_model_server
+from tandem.settings import Settings
+from tests.cli.test_commands import Tandem
+from tests.models.lora_files import WIDTH, write_adapter
+
+BASE = "SmolLM2-135M-Instruct"
+
+
+@pytest.fixture
+def tandem(settings: Settings) -> Tandem:
+    return Tandem(settings)
+
+
+async def test_an_adapter_is_added_served_and_removed(tandem: Tandem, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("# House manner\n\nNoise, seed 1.")
+    file = str(write_adapter(tmp_path / "house.gguf", 1))
+    said = ("--name", "house", "--licence", "Apache-2.0", "--snapshot", "docs 12", "--card", str(tmp_path / "card.md"))
+    async with ensure_model_server(settings) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
+        added = await tandem.read("model", "add", file, *said)
+        assert (added["name"], added["licence"], added["snapshot"]) == ("house", "Apache-2.0", "docs 12")
+        assert added["text"].startswith("# House manner")
+        listed = await tandem.read("model", "list")
+        assert listed["weights"]["licence"] == "apache-2.0"
+        assert added["base_digest"] == listed["weights"]["digest"]
+        assert listed["adapters"] == [added]
+
+        models = {model["id"]: model for model in (await http.get("/v1/models")).json()["data"]}
+        assert models["house"]["parent"] == BASE
+        assert models["house"]["digest"] == f"sha256:{added['digest']}"
+        body = {"messages": [{"role": "user", "content": "Say hello."}], "temperature": 0, "max_tokens": 8}
+        plain, tuned = [
+            (await http.post("/v1/chat/completions", json=body | {"model": name})).json() for name in (BASE, "house")
+        ]
+        assert tuned["model"] == "house"
+        assert tuned["choices"][0]["message"] != plain["choices"][0]["message"]
+
+        await tandem.read(
+            "model", "add", str(write_adapter(tmp_path / "misfit.gguf", 1, width=2 * WIDTH)), "--name", "misfit"
+        )
+        health = (await http.get("/healthz")).json()
+        problems = {one["name"]: one["problem"] for one in health["adapters"]}
+        assert problems["house"] is None
+        assert "wrong base model" in problems["misfit"]
+        status, output, _ = await tandem.run("doctor", "--json")
+        assert status == 1
+        findings = {one["name"]: one for one in json.loads(output)}
+        assert findings["adapter house"]["ok"]
+        assert "tandem model add" in findings["adapter misfit"]["remedy"]
+
+        assert (await tandem.run("model", "remove", "house"))[0] == 0
+        gone = await http.post("/v1/chat/completions", json=body | {"model": "house"})
+        assert gone.status_code == 404
+        assert BASE in gone.json()["error"]["message"]
+
+
+async def test_what_cannot_be_added_is_said_with_the_remedy(tandem: Tandem, tmp_path: Path) -> None:
+    (tmp_path / "text.gguf").write_text("no model")
+    status, _, errors = await tandem.run("model", "add", str(tmp_path / "text.gguf"), "--name", "house")
+    assert status == 1
+    assert "text.gguf is no GGUF file" in errors.replace("\n", "")
+    status, _, errors = await tandem.run("model", "remove", "house")
+    assert status == 1
+    assert "There is no adapter 'house'" in errors
