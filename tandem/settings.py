@@ -48,9 +48,9 @@ class Settings(BaseSettings):
     model_context: int = Field(2048, ge=512)
     """Tokens of context that one conversation may use."""
     model_sequences: int = Field(0, ge=0, le=256)
-    """Requests that are decoded at once, each with a context of its own. 0: as many as memory holds, up to 8 on a CPU
+    """Requests that are decoded at once, each with a context of its own. 0: as many as memory holds, up to 16 on a CPU
     and 64 on a GPU."""
-    model_cache_mb: int = Field(256, ge=0)
+    model_cache_mb: int = Field(128, ge=0)
     """Main memory for prompts that were read before, so that one which begins alike is read from where they part."""
     model_queue: int = Field(64, ge=1)
     """Requests that may wait; the next one gets 429."""

@@ -8,7 +8,7 @@ from tandem.errors import WeightsError
 from tandem.models import backend
 from tandem.models.backend import Model
 
-ON_A_CPU, ON_A_GPU = 8, 64
+ON_A_CPU, ON_A_GPU = 16, 64
 """Sequences at most: beyond, each answer grows slower than all together grow faster."""
 FOR_CONTEXTS = 0.8
 """Of the memory that the weights leave; the rest is for llama.cpp's buffers and the prompts that are kept."""
