@@ -54,11 +54,20 @@ class SearchResult:
     known_share: float
 
 
-async def search(database: Database, model: ModelClient, query: str, viewer: Viewer, k: int = 10) -> SearchResult:
+async def search(
+    database: Database,
+    model: ModelClient,
+    query: str,
+    viewer: Viewer,
+    k: int = 10,
+    *,
+    weights: tuple[float, float] | None = None,
+) -> SearchResult:
     """Returns the k best passages that the viewer may see; none for a query without a word, or an empty index.
 
     Scores are 0.8 * (1 + cosine) / 2 + 0.2 * BM25 / (the highest BM25 among the candidates): a convex combination of
-    exact scores (Bruch et al., 2023). Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
+    exact scores (Bruch et al., 2023). `weights`, dense and lexical, take the place of the index version's 0.8 and 0.2:
+    at 0 for one side, the k are the other side's best. Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
     """
     text = query[:MAX_QUERY]
     terms = count_terms(text)
@@ -70,12 +79,14 @@ async def search(database: Database, model: ModelClient, query: str, viewer: Vie
         if version is None:
             return SearchResult((), "none", 0.0)
         frequencies = dict(zip(version["terms"], version["found"], strict=True))
-        weights = weigh_query(terms, frequencies, version["chunks"])
-        parameters = _parameters(version, embedding, weights, frequencies, k)
+        term_weights = weigh_query(terms, frequencies, version["chunks"])
+        parameters = _parameters(version, embedding, term_weights, frequencies, k)
+        if weights is not None:
+            parameters |= {"dense_weight": weights[0], "lexical_weight": weights[1]}
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
-    total = sum(weights.values())
-    known = sum(weight for term, weight in weights.items() if frequencies.get(term))
-    return SearchResult(tuple(_hit(row, weights, total) for row in rows), str(version["id"]), known / total)
+    total = sum(term_weights.values())
+    known = sum(weight for term, weight in term_weights.items() if frequencies.get(term))
+    return SearchResult(tuple(_hit(row, term_weights, total) for row in rows), str(version["id"]), known / total)
 
 
 def _parameters(

@@ -1,8 +1,9 @@
 """`tandem bench`: measurements that anyone can repeat on their own machine and questions."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,6 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tandem.cli.workplace import AsJson, begin, run
+
+if TYPE_CHECKING:
+    from tandem.evals.collection import Collection
+    from tandem.evals.history import Commit
+    from tandem.evals.replay import ReplayRun
+    from tandem.evals.retrieval import RetrievalRun
+    from tandem.settings import Settings
 
 MOST_AT_ONCE = 1024
 commands = typer.Typer(help="Measure how fast and how well Tandem's parts do their work.", no_args_is_help=True)
@@ -48,8 +56,7 @@ def model(
     begin("bench", quiet=True)
     plan = Plan(_split_urls(url), _split_numbers(concurrency), requests, rounds, answer_tokens, seen, seed)
     found = read_questions(questions)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _progress() as bar:
         task = bar.add_task("Reaching the servers", total=plan.total)
         runs = run(bench_models(plan, found, lambda text: bar.update(task, description=text, advance=1)))
     described = [own.describe(runs[place - place % len(plan.urls)]) for place, own in enumerate(runs)]
@@ -57,6 +64,121 @@ def model(
         print(json.dumps({"runs": described}))
     else:
         _print_table(described)
+
+
+@commands.command("retrieval")
+def retrieval(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds corpus.jsonl, queries.jsonl and qrels.tsv.")],
+    as_json: AsJson = False,
+) -> None:
+    """Index a collection in BEIR form into a scratch database, and measure what search finds and how fast."""
+    from tandem.evals.collection import read_collection
+
+    settings = begin("bench", quiet=True)
+    measured = run(_retrieval(settings, read_collection(folder)))
+    if as_json:
+        print(json.dumps(measured.describe()))
+    else:
+        _print_retrieval(measured)
+
+
+async def _retrieval(settings: "Settings", collection: "Collection") -> "RetrievalRun":
+    from tandem.evals.retrieval import bench_retrieval
+    from tandem.evals.workbench import open_workbench
+
+    with _progress() as bar:
+        task = bar.add_task("Starting", total=None)
+        async with open_workbench(settings) as bench:
+            return await bench_retrieval(
+                bench,
+                collection,
+                lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            )
+
+
+@commands.command("replay")
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds events.jsonl and blobs.jsonl.")],
+    commits: Annotated[int, typer.Option(min=0, help="How many to replay; 0 for all.")] = 60,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="COMMIT", help="The first one; else the last ones are replayed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a folder's history, and check after each commit that the index says what the folder says."""
+    from tandem.evals.history import read_history
+    from tandem.evals.replay import choose_commits
+
+    settings = begin("bench", quiet=True)
+    before, steps = choose_commits(read_history(folder), start, commits)
+    measured = run(_replay(settings, before, steps))
+    if as_json:
+        print(json.dumps(measured.describe()))
+    else:
+        _print_replay(measured)
+    if measured.difference:
+        raise SystemExit(1)
+
+
+async def _replay(settings: "Settings", before: "Sequence[Commit]", steps: "Sequence[Commit]") -> "ReplayRun":
+    from tandem.evals.replay import bench_replay
+    from tandem.evals.workbench import open_workbench
+
+    with _progress() as bar:
+        task = bar.add_task("Starting", total=None)
+        async with open_workbench(settings) as bench:
+            return await bench_replay(
+                bench,
+                before,
+                steps,
+                lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            )
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _print_retrieval(measured: "RetrievalRun") -> None:
+    figures, console = measured.describe(), Console(highlight=False)
+    table = Table("", *measured.ndcg, box=None)
+    for name in [name for name in figures if "@" in name]:
+        table.add_row(name, *(f"{value:.4f}" for value in figures[name].values()))
+    console.print(table)
+    latency, index = figures["latency_ms"], figures["index"]
+    console.print(
+        f"{measured.queries:,} queries, {measured.documents:,} documents, {measured.chunks:,} passages."
+        f" A query takes {latency['p50']:.1f} ms (p50), {latency['p95']:.1f} ms (p95)."
+        f" {index['chunks_per_s']:.1f} passages indexed a second, {index['bytes_per_chunk']:,} bytes each."
+    )
+    if measured.failed:
+        text = f"{measured.failed:,} documents could not be indexed, the first of them {measured.failures[0]}"
+        console.print(text, style="yellow", markup=False)
+
+
+def _print_replay(measured: "ReplayRun") -> None:
+    figures, console = measured.describe(), Console(highlight=False)
+    table = Table("", "p50", "p95", box=None)
+    for name, key in (("seconds a step", "seconds_per_step"), ("seconds of lag", "lag_s")):
+        table.add_row(name, _number(figures[key]["p50"], 2), _number(figures[key]["p95"], 2))
+    console.print(table)
+    first, share, passages = figures["first_look"], figures["embedded_share"], figures["passages"]
+    console.print(
+        f"First look: {first['documents']:,} documents, {first['chunks']:,} passages, {first['seconds']:.1f} s."
+        f" Then {figures['commits']:,} commits with {figures['changed_documents']:,} changed documents;"
+        f" of their passages {_percent(share['of_chunks'])} were embedded"
+        f" ({_percent(share['mean_of_documents'])} of the mean document, {_percent(share['median_of_documents'])}"
+        " of the median)."
+    )
+    text = f"Passages stale {passages['stale']:,}, missing {passages['missing']:,}, doubled {passages['doubled']:,}."
+    console.print(text, style="bold red" if measured.difference else "green")
+    if measured.difference:
+        console.print(f"After {', '.join(figures['wrong_after'])}.", style="red", markup=False)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _print_table(runs: list[dict[str, Any]]) -> None:

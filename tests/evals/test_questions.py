@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem.evals.questions import QuestionsError, read_questions
+from tandem.evals.questions import read_questions
+from tandem.evals.rows import DataError
 
 ROW = {"id": "1", "passage": "The ferry leaves at noon.", "question": "When does it leave?", "answers": ["noon"]}
 LINE = json.dumps(ROW).encode()
@@ -53,13 +54,13 @@ def test_empty_lines_are_skipped(tmp_path: Path) -> None:
 )
 def test_a_bad_file_is_refused_with_the_place(tmp_path: Path, data: bytes, said: str) -> None:
     path = write(tmp_path, data)
-    with pytest.raises(QuestionsError, match=said) as refused:
+    with pytest.raises(DataError, match=said) as refused:
         read_questions(path)
     assert str(path) in refused.value.message
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(QuestionsError, match=r"nowhere\.jsonl cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"nowhere\.jsonl cannot be read: No such file"):
         read_questions(tmp_path / "nowhere.jsonl")
-    with pytest.raises(QuestionsError, match="Is a directory"):
+    with pytest.raises(DataError, match="Is a directory"):
         read_questions(tmp_path)

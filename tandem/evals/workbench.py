@@ -1,0 +1,76 @@
+"""The workbench: the whole pipeline over an empty folder, in a scratch database, for one measurement."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.audience import Viewer
+from index.jobs import LookProgress, enqueue_look, read_look, run_next_job
+from index.sources import Source, add_source
+from tandem.db.pool import Database
+from tandem.db.scratch import open_scratch
+from tandem.errors import ModelUnavailable, SourceError
+from tandem.models.client import ModelClient
+from tandem.models.launch import ensure_model_server
+from tandem.settings import Settings
+
+VIEWER = Viewer("bench")
+WORKER = "bench"
+SHOWN_EVERY_S = 0.5
+PAUSE_S = 0.1
+STALLED_S = 60.0
+OnProgress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is, and of how much."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    settings: Settings
+    database: Database
+    model: ModelClient
+    source: Source
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.source.location)
+
+    async def look(self, on_progress: OnProgress | None = None) -> LookProgress:
+        """Looks at the folder and does every job, alone. It believes the folder, however much of it has gone.
+
+        Raises SourceError when the folder cannot be read, ModelUnavailable when the model server stays away.
+        """
+        look = await enqueue_look(self.database, self.settings, self.source, requested_by=WORKER, accept_removals=True)
+        worked_at = shown_at = time.monotonic()
+        while True:
+            worked = await run_next_job(self.database, self.model, self.settings, worker=WORKER)
+            now = time.monotonic()
+            if worked:
+                worked_at = now
+                if on_progress and now - shown_at > SHOWN_EVERY_S:
+                    shown_at = now
+                    progress = await read_look(self.database, look)
+                    on_progress("Indexing", progress.done, progress.total)
+                continue
+            progress = await read_look(self.database, look)
+            if progress.state == "done":
+                return progress
+            if progress.state == "failed":
+                raise SourceError(progress.error)
+            if now - worked_at > STALLED_S:
+                raise ModelUnavailable(progress.error)
+            await asyncio.sleep(PAUSE_S)
+
+
+@asynccontextmanager
+async def open_workbench(settings: Settings) -> AsyncIterator[Workbench]:
+    """Database and folder are gone after the block. Raises DatabaseUnavailable or ModelUnavailable."""
+    with open_scratch(settings) as own, tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        async with ensure_model_server(own) as url:
+            served = own.model_copy(update={"model_url": url})
+            async with Database.open(served) as database, ModelClient.open(served) as model:
+                source = await add_source(database, Path(folder), name="bench", added_by=WORKER)
+                yield Workbench(served, database, model, source)
