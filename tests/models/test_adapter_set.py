@@ -64,6 +64,12 @@ async def ask(serving: Serving, topic: str, adapter: str | None, tokens: int = 1
     return [choice for delta in deltas for choice in delta.choices]
 
 
+async def wait_until_under_way(serving: Serving, requests: int) -> None:
+    """Also waits for those before to have left: an answer is told before its place is free."""
+    while (status := serving.engine.status()).running + status.waiting != requests:
+        await asyncio.sleep(0.005)
+
+
 def state(serving: Serving, name: str) -> Loaded:
     return next(one for one in serving.adapters.all if one.card.name == name)
 
@@ -87,10 +93,10 @@ async def test_a_swap_under_load_disturbs_no_answer(serving: Serving, registry: 
     await serving.adapters.refresh()
     before = [await ask(serving, topic, "house", 40) for topic in TOPICS]
     base = await ask(serving, TOPICS[0], None, 40)
+    await wait_until_under_way(serving, 0)
     running = [asyncio.create_task(ask(serving, topic, "house", 40)) for topic in TOPICS]
     other = asyncio.create_task(ask(serving, TOPICS[0], None, 40))
-    while serving.engine.status().running < 2:
-        await asyncio.sleep(0.01)
+    await wait_until_under_way(serving, len(TOPICS) + 1)
     add(registry, serving, tmp_path, "house", 2)
     await serving.adapters.refresh()
     after = await ask(serving, TOPICS[0], "house", 40)
@@ -106,9 +112,9 @@ async def test_one_that_is_removed_answers_who_has_it_and_nobody_else(
     add(registry, serving, tmp_path, "house", 1)
     await serving.adapters.refresh()
     before = await ask(serving, TOPICS[0], "house", 40)
+    await wait_until_under_way(serving, 0)
     running = asyncio.create_task(ask(serving, TOPICS[0], "house", 40))
-    while not serving.engine.status().running:
-        await asyncio.sleep(0.01)
+    await wait_until_under_way(serving, 1)
     registry.remove("house")
     await serving.adapters.refresh()
     with pytest.raises(ModelUnavailable, match="removed a moment ago"):
