@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 
@@ -20,6 +21,8 @@ from tandem.db.server import ensure_server, stop_server_if_idle
 from tandem.settings import Settings
 
 MODEL_START_S = 60
+hypothesis.settings.register_profile("tandem", deadline=None)  # no test is about how fast a busy machine is
+hypothesis.settings.load_profile("tandem")
 _numbers = itertools.count()
 
 
