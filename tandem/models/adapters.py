@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tandem.errors import WeightsError
 from tandem.models import gguf
 from tandem.models.lora import write_serving_form
-from tandem.models.weights import digest_of, replace_with
+from tandem.models.weights import digest_of, replace_with, write_text
 from tandem.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -67,7 +67,7 @@ class Adapters:
         replace_with(self.file(card, on_gpu=False), lambda partial: write_serving_form(source, partial))
         replace_with(self.file(card, on_gpu=True), lambda partial: _copy(source, partial))
         text = card.model_dump_json(indent=2)
-        replace_with(self.folder / f"{card.name}.json", lambda partial: _write(partial, text))
+        replace_with(self.folder / f"{card.name}.json", lambda partial: write_text(partial, text))
         return card
 
     def remove(self, name: str) -> None:
@@ -93,7 +93,3 @@ class Adapters:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)

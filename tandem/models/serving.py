@@ -21,7 +21,7 @@ from tandem.models.weights import PACKAGED_EMBEDDER, Weights, digest_of, find_we
 from tandem.settings import Settings
 
 DEFAULT_ANSWER_TOKENS = 1024
-"""For a request that sets no limit; it also bounds the part of the cache that such a request reserves."""
+"""For a request that sets no limit."""
 
 
 @dataclass(frozen=True)

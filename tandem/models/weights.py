@@ -92,7 +92,7 @@ def digest_of(path: Path, folder: Path) -> str:
         return note.read_text().strip()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    replace_with(note, lambda partial: _write(partial, digest))
+    replace_with(note, lambda partial: write_text(partial, digest))
     return digest
 
 
@@ -109,7 +109,7 @@ def fetch_weights(settings: Settings) -> Path:
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     path.write_text(text)
 
 
