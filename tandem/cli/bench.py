@@ -1,9 +1,9 @@
 """`tandem bench`: measurements that anyone can repeat on their own machine and questions."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,13 +13,13 @@ from rich.table import Table
 from tandem.cli.workplace import AsJson, begin, run
 
 if TYPE_CHECKING:
-    from tandem.evals.collection import Collection
-    from tandem.evals.history import Commit
     from tandem.evals.replay import ReplayRun
     from tandem.evals.retrieval import RetrievalRun
+    from tandem.evals.workbench import OnProgress, Workbench
     from tandem.settings import Settings
 
 MOST_AT_ONCE = 1024
+T = TypeVar("T")
 commands = typer.Typer(help="Measure how fast and how well Tandem's parts do their work.", no_args_is_help=True)
 
 
@@ -73,27 +73,15 @@ def retrieval(
 ) -> None:
     """Index a collection in BEIR form into a scratch database, and measure what search finds and how fast."""
     from tandem.evals.collection import read_collection
+    from tandem.evals.retrieval import bench_retrieval
 
     settings = begin("bench", quiet=True)
-    measured = run(_retrieval(settings, read_collection(folder)))
+    collection = read_collection(folder)
+    measured = run(_on_workbench(settings, lambda bench, report: bench_retrieval(bench, collection, report)))
     if as_json:
         print(json.dumps(measured.describe()))
     else:
         _print_retrieval(measured)
-
-
-async def _retrieval(settings: "Settings", collection: "Collection") -> "RetrievalRun":
-    from tandem.evals.retrieval import bench_retrieval
-    from tandem.evals.workbench import open_workbench
-
-    with _progress() as bar:
-        task = bar.add_task("Starting", total=None)
-        async with open_workbench(settings) as bench:
-            return await bench_retrieval(
-                bench,
-                collection,
-                lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
-            )
 
 
 @commands.command("replay")
@@ -107,11 +95,11 @@ def replay(
 ) -> None:
     """Replay a folder's history, and check after each commit that the index says what the folder says."""
     from tandem.evals.history import read_history
-    from tandem.evals.replay import choose_commits
+    from tandem.evals.replay import bench_replay, choose_commits
 
     settings = begin("bench", quiet=True)
     before, steps = choose_commits(read_history(folder), start, commits)
-    measured = run(_replay(settings, before, steps))
+    measured = run(_on_workbench(settings, lambda bench, report: bench_replay(bench, before, steps, report)))
     if as_json:
         print(json.dumps(measured.describe()))
     else:
@@ -120,18 +108,14 @@ def replay(
         raise SystemExit(1)
 
 
-async def _replay(settings: "Settings", before: "Sequence[Commit]", steps: "Sequence[Commit]") -> "ReplayRun":
-    from tandem.evals.replay import bench_replay
+async def _on_workbench(settings: "Settings", measure: "Callable[[Workbench, OnProgress], Awaitable[T]]") -> "T":
     from tandem.evals.workbench import open_workbench
 
     with _progress() as bar:
         task = bar.add_task("Starting", total=None)
         async with open_workbench(settings) as bench:
-            return await bench_replay(
-                bench,
-                before,
-                steps,
-                lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            return await measure(
+                bench, lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
             )
 
 
