@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.audience import Viewer
-from index.jobs import LookProgress, enqueue_look, read_look, run_next_job
+from index.jobs import SCHEDULE, LookProgress, enqueue_look, read_look, run_next_job
 from index.sources import Source, add_source
 from tandem.db.pool import Database
 from tandem.db.scratch import open_scratch
@@ -39,11 +39,14 @@ class Workbench:
         return Path(self.source.location)
 
     async def look(self, on_progress: OnProgress | None = None) -> LookProgress:
-        """Looks at the folder and does every job, alone. It believes the folder, however much of it has gone.
+        """Looks at the folder as the schedule does, and does every job, alone. What failed is not tried again until it
+        changes. It believes the folder, however much of it has gone.
 
         Raises SourceError when the folder cannot be read, ModelUnavailable when the model server stays away.
         """
-        look = await enqueue_look(self.database, self.settings, self.source, requested_by=WORKER, accept_removals=True)
+        look = await enqueue_look(
+            self.database, self.settings, self.source, requested_by=SCHEDULE, accept_removals=True
+        )
         worked_at = shown_at = time.monotonic()
         while True:
             worked = await run_next_job(self.database, self.model, self.settings, worker=WORKER)
