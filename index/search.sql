@@ -1,9 +1,14 @@
 -- name: read_version
--- why: the version that is searched, and how common the query's terms are in it.
-SELECT v.id, v.pipeline, v.chunks, f.terms, f.found
+-- why: the version that is searched, and how common the query's terms are among what the viewer may see.
+SELECT v.id, v.pipeline, f.terms, f.found,
+    (SELECT coalesce(sum(chunks), 0) FROM chunk_counts WHERE version_id = v.id)::bigint AS chunks
 FROM index_versions v, LATERAL (
-    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(greatest(chunks, 0)), '{}') AS found
-    FROM term_frequencies WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(found), '{}') AS found
+    FROM (
+        SELECT term, sum(chunks)::bigint AS found FROM term_frequencies
+        WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+        GROUP BY term HAVING sum(chunks) > 0
+    ) AS counted
 ) f
 WHERE v.is_current;
 

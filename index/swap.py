@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,39 +72,38 @@ async def swap_chunks(
         if new:
             common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
-    await _count_terms(connection, version_id, gone, new)
+    place = await (await connection.execute(QUERIES["read_place"], {"document_id": document_id})).fetchone()
+    added = [{"version_id": version_id, "terms": chunk.terms, **place} for chunk in new] if place else []
+    await _count_terms(connection, gone, added)
     return SwapCounts(len(new), len(kept), len(gone))
 
 
 async def drop_source_chunks(connection: Connection, source_id: int) -> None:
     """Deletes all chunks of a source's documents."""
     cursor = await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
-    await _count_terms(connection, None, await cursor.fetchall(), [])
+    await _count_terms(connection, await cursor.fetchall(), [])
 
 
-async def _count_terms(
-    connection: Connection, version_id: int | None, gone: Sequence[DictRow], new: Sequence[IndexedChunk]
-) -> None:
-    terms: Counter[tuple[int, int]] = Counter()
-    chunks: Counter[int] = Counter()
+async def _count_terms(connection: Connection, gone: Sequence[DictRow], added: Sequence[Mapping[str, Any]]) -> None:
+    """Each row names its `version_id`, `workspace` and `audience`, and its `terms`."""
+    terms: Counter[tuple[int, str, str, int]] = Counter()
+    chunks: Counter[tuple[int, str, str]] = Counter()
     for row in gone:
-        chunks[row["version_id"]] -= 1
-        terms.subtract((row["version_id"], term) for term in row["terms"].indices())
-    if version_id is not None:
-        chunks[version_id] += len(new)
-        for chunk in new:
-            terms.update((version_id, term) for term in chunk.terms)
+        place = row["version_id"], row["workspace"], row["audience"]
+        chunks[place] -= 1
+        terms.subtract((*place, term) for term in row["terms"].indices())
+    for new in added:
+        place = new["version_id"], new["workspace"], new["audience"]
+        chunks[place] += 1
+        terms.update((*place, term) for term in new["terms"])
     changed = sorted(key for key, change in terms.items() if change)
-    await connection.execute(
-        QUERIES["count_terms"],
-        {
-            "versions": [version for version, _ in changed],
-            "terms": [term for _, term in changed],
-            "changes": [terms[key] for key in changed],
-        },
-    )
-    for version in sorted(chunks):
-        await connection.execute(QUERIES["count_chunks"], {"version_id": version, "change": chunks[version]})
+    columns = [list(column) for column in zip(*changed, strict=True)] or [[], [], [], []]
+    parameters = dict(zip(("versions", "workspaces", "audiences", "terms"), columns, strict=True))
+    await connection.execute(QUERIES["count_terms"], parameters | {"changes": [terms[key] for key in changed]})
+    for version, workspace, audience in sorted(chunks):
+        place = version, workspace, audience
+        counted = {"version_id": version, "workspace": workspace, "audience": audience, "change": chunks[place]}
+        await connection.execute(QUERIES["count_chunks"], counted)
 
 
 def _place(indexed: IndexedChunk) -> dict[str, object]:

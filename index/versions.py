@@ -38,6 +38,12 @@ async def promote_version(connection: Connection, version_id: int) -> bool:
     retired = await connection.execute(QUERIES["retire_version"], {"version_id": version_id})
     if retired.rowcount == 0:
         return False
-    for statement in ("promote_version", "drop_other_chunks", "drop_other_frequencies", "empty_other_versions"):
+    for statement in (
+        "promote_version",
+        "drop_other_chunks",
+        "drop_other_frequencies",
+        "drop_other_counts",
+        "empty_other_versions",
+    ):
         await connection.execute(QUERIES[statement], {"version_id": version_id})
     return True

@@ -28,6 +28,10 @@ DELETE FROM chunks WHERE version_id <> %(version_id)s;
 -- why: as its chunks.
 DELETE FROM term_frequencies WHERE version_id <> %(version_id)s;
 
+-- name: drop_other_counts
+-- why: as its chunks.
+DELETE FROM chunk_counts WHERE version_id <> %(version_id)s;
+
 -- name: empty_other_versions
 -- why: their row stays, since documents may name it, but counts nothing.
 UPDATE index_versions SET chunks = 0 WHERE id <> %(version_id)s;

@@ -1,5 +1,6 @@
 """An index of a test's own, and a folder of small documents."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +63,18 @@ class Room:
         return await self.database.fetch_all(query.encode(), parameters)
 
     async def check_counts(self) -> None:
-        """Asserts that the counted document frequencies are those of the chunks that are there."""
-        rows = await self.fetch("SELECT version_id, terms FROM chunks")
-        counted: dict[tuple[int, int], int] = {}
-        for row in rows:
-            for term in row["terms"].indices():
-                counted[row["version_id"], term] = counted.get((row["version_id"], term), 0) + 1
-        stored = await self.fetch("SELECT version_id, term, chunks FROM term_frequencies WHERE chunks <> 0")
-        assert {(row["version_id"], row["term"]): row["chunks"] for row in stored} == counted
+        """Asserts that the counted frequencies, by who may see them, are those of the chunks that are there."""
+        rows = await self.fetch("SELECT version_id, workspace, audience, terms FROM chunks")
+        places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
+        terms = Counter(
+            (*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices()
+        )
+        kept = await self.fetch(
+            "SELECT version_id, workspace, audience, term, chunks FROM term_frequencies WHERE chunks <> 0"
+        )
+        assert {tuple(row.values())[:-1]: row["chunks"] for row in kept} == terms
+        counts = await self.fetch("SELECT version_id, workspace, audience, chunks FROM chunk_counts WHERE chunks <> 0")
+        assert {tuple(row.values())[:-1]: row["chunks"] for row in counts} == Counter(places)
         [total] = await self.fetch("SELECT coalesce(sum(chunks), 0) AS chunks FROM index_versions")
         assert total["chunks"] == len(rows)
 

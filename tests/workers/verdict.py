@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +58,18 @@ async def take_snapshot(database: Database) -> Snapshot:
 async def find_faults(database: Database) -> list[str]:
     """What is wrong with the ledger or the counts, in words; empty when all is well and all work has ended."""
     faults = []
-    rows = await database.fetch_all(b"SELECT version_id, terms FROM chunks")
-    counted = Counter((row["version_id"], term) for row in rows for term in row["terms"].indices())
-    stored = await database.fetch_all(b"SELECT version_id, term, chunks FROM term_frequencies WHERE chunks <> 0")
-    kept = {(row["version_id"], row["term"]): row["chunks"] for row in stored}
-    if kept != counted:
-        wrong = sum(kept.get(key, 0) != counted.get(key, 0) for key in kept.keys() | counted.keys())
-        faults.append(f"the frequencies of {wrong} terms are not those of the rows")
+    rows = await database.fetch_all(b"SELECT version_id, workspace, audience, terms FROM chunks")
+    places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
+    terms = Counter((*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices())
+    for what, table, counted in (
+        ("terms", b"SELECT version_id, workspace, audience, term, chunks FROM term_frequencies", terms),
+        ("audiences", b"SELECT version_id, workspace, audience, chunks FROM chunk_counts", Counter(places)),
+    ):
+        found = await database.fetch_all(table)
+        kept: dict[Any, int] = {tuple(row.values())[:-1]: row["chunks"] for row in found if row["chunks"]}
+        if kept != counted:
+            wrong = sum(kept.get(key, 0) != counted.get(key, 0) for key in kept.keys() | counted.keys())
+            faults.append(f"the counts of {wrong} {what} are not those of the rows")
     chunks = Counter(row["version_id"] for row in rows)
     for version in await database.fetch_all(b"SELECT id, chunks FROM index_versions"):
         if version["chunks"] != chunks[version["id"]]:
