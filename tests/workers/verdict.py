@@ -41,8 +41,10 @@ class Snapshot:
 
 
 async def take_snapshot(database: Database) -> Snapshot:
+    """Of a document that cannot be read, only that: its title is that of whichever revision was read last."""
     documents = await database.fetch_all(
-        b"SELECT path, state, failure, title, owner, licence, expires_at, review_by, content_hash, workspace, audience"
+        b"SELECT path, state, failure, content_hash, workspace, audience,"
+        b" CASE WHEN state = 'indexed' THEN ROW(title, owner, licence, expires_at, review_by)::text END AS told"
         b" FROM documents ORDER BY path"
     )
     rows = await database.fetch_all(
@@ -61,10 +63,11 @@ async def find_faults(database: Database) -> list[str]:
     rows = await database.fetch_all(b"SELECT version_id, workspace, audience, terms FROM chunks")
     places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
     terms = Counter((*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices())
-    for what, table, counted in (
+    counts: tuple[tuple[str, bytes, Counter[Any]], ...] = (
         ("terms", b"SELECT version_id, workspace, audience, term, chunks FROM term_frequencies", terms),
         ("audiences", b"SELECT version_id, workspace, audience, chunks FROM chunk_counts", Counter(places)),
-    ):
+    )
+    for what, table, counted in counts:
         found = await database.fetch_all(table)
         kept: dict[Any, int] = {tuple(row.values())[:-1]: row["chunks"] for row in found if row["chunks"]}
         if kept != counted:
