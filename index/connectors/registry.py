@@ -1,0 +1,19 @@
+"""From a source to its connector."""
+
+from index.connectors.connector import Connector
+from index.connectors.folder import Folder
+from index.sources import Source
+from tandem.db.pool import Database
+from tandem.errors import SourceError
+from tandem.settings import Settings
+
+
+def open_connector(source: Source, settings: Settings, database: Database) -> Connector:
+    """Returns the source's connector; nothing is asked yet. Raises SourceError for a kind that nobody knows."""
+    match source.kind:
+        case "folder":
+            return Folder(source.location)
+    raise SourceError(
+        f"{source.name} is a source of the kind {source.kind}, which this version does not know.",
+        remedy="Update Tandem on this machine.",
+    )
