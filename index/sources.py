@@ -69,7 +69,7 @@ async def add_source(
     Without a `kind` the location tells. Raises SourceError for a folder that is not there, a location that no connector
     takes, or a name that is taken. Looks at nothing yet.
     """
-    place = resolve_place(str(location), kind)
+    place = resolve_place(str(location), kind, options or {})
     chosen = (name if name is not None else place.name).strip()
     if not chosen or not chosen.isprintable():
         raise SourceError("A source needs a name of printable characters.", remedy="Give it one with --name.")
@@ -83,7 +83,7 @@ async def add_source(
         "location": place.location,
         "workspace": workspace,
         "audience": audience,
-        "options": dict(options or {}),
+        "options": dict(place.options),
     }
     parameters = wanted | {
         "options": Jsonb(wanted["options"]),

@@ -2,6 +2,7 @@
 
 from index.connectors.connector import Connector
 from index.connectors.folder import Folder
+from index.connectors.git import GitRepository
 from index.sources import Source
 from tandem.db.pool import Database
 from tandem.errors import SourceError
@@ -13,6 +14,8 @@ def open_connector(source: Source, settings: Settings, database: Database) -> Co
     match source.kind:
         case "folder":
             return Folder(source.location)
+        case "git":
+            return GitRepository(source.location, source.options.get("branch"), settings.home)
     raise SourceError(
         f"{source.name} is a source of the kind {source.kind}, which this version does not know.",
         remedy="Update Tandem on this machine.",
