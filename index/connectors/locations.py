@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from index.connectors.folder import resolve_folder
 from index.connectors.forge import check_branch, is_repository, name_repository, resolve_repository
+from index.connectors.site import resolve_site
 from tandem.errors import SourceError
 
+WEB_INTERVAL_S = 3600.0
 OPTIONS: Mapping[str, frozenset[str]] = {
     "folder": frozenset(),
     "git": frozenset({"branch"}),
+    "web": frozenset({"allow_private", "pages"}),
 }
 """The options that each kind of source takes."""
 
@@ -41,6 +45,9 @@ def resolve_place(location: str, kind: str | None, options: Mapping[str, Any]) -
                 check_branch(given["branch"])
             address = resolve_repository(location)
             return Place(kind, address, name_repository(address), given)
+        case "web":
+            site = resolve_site(location)
+            return Place(kind, site, _name_site(site), given, WEB_INTERVAL_S)
         case _:
             folder = resolve_folder(Path(location))
             return Place("folder", str(folder), folder.name)
@@ -48,4 +55,11 @@ def resolve_place(location: str, kind: str | None, options: Mapping[str, Any]) -
 
 def guess_kind(location: str) -> str:
     """A path is a folder, also where it is a working copy: what stands in the files is what was asked for."""
-    return "git" if is_repository(location) else "folder"
+    if is_repository(location):
+        return "git"
+    return "web" if location.lower().startswith(("http://", "https://")) else "folder"
+
+
+def _name_site(site: str) -> str:
+    url = urlsplit(site)
+    return f"{url.hostname}{url.path}".strip("/")

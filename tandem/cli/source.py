@@ -32,6 +32,10 @@ def add(
     name: Annotated[str | None, typer.Option(help="Its name; the location's own by default.")] = None,
     kind: Annotated[str | None, typer.Option(help="What the location is, where that is not plain.")] = None,
     branch: Annotated[str | None, typer.Option(help="Of a git repository; its own default otherwise.")] = None,
+    pages: Annotated[int | None, typer.Option(min=1, help="Of a web site: how many at most; 1,000 otherwise.")] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="A web site may be on a private address, such as an intranet's.")
+    ] = False,
     audience: Annotated[
         str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")
     ] = EVERYONE,
@@ -39,11 +43,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a source; `tandem reindex` then reads it."""
-    run(
-        _add(
-            as_json, location, name=name, kind=kind, options={"branch": branch}, audience=audience, workspace=workspace
-        )
-    )
+    options = {"branch": branch, "pages": pages, "allow_private": allow_private}
+    run(_add(as_json, location, name=name, kind=kind, options=options, audience=audience, workspace=workspace))
 
 
 async def _add(as_json: bool, location: str, **described: Any) -> None:
