@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from index.connectors.folder import resolve_folder
 from index.connectors.forge import check_branch, is_repository, name_repository, resolve_repository
 from index.connectors.site import resolve_site
+from index.connectors.store import resolve_store
 from tandem.errors import SourceError
 
 WEB_INTERVAL_S = 3600.0
@@ -16,6 +17,8 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "folder": frozenset(),
     "git": frozenset({"branch"}),
     "web": frozenset({"allow_private", "pages"}),
+    "store": frozenset(),
+    "uploads": frozenset(),
 }
 """The options that each kind of source takes."""
 
@@ -48,6 +51,11 @@ def resolve_place(location: str, kind: str | None, options: Mapping[str, Any]) -
         case "web":
             site = resolve_site(location)
             return Place(kind, site, _name_site(site), given, WEB_INTERVAL_S)
+        case "store":
+            address = resolve_store(location)
+            return Place(kind, address, address.rpartition("/")[2])
+        case "uploads":
+            return Place(kind, "uploaded files", "uploads")
         case _:
             folder = resolve_folder(Path(location))
             return Place("folder", str(folder), folder.name)
@@ -57,7 +65,9 @@ def guess_kind(location: str) -> str:
     """A path is a folder, also where it is a working copy: what stands in the files is what was asked for."""
     if is_repository(location):
         return "git"
-    return "web" if location.lower().startswith(("http://", "https://")) else "folder"
+    if location.lower().startswith(("http://", "https://")):
+        return "web"
+    return "store" if "://" in location else "folder"
 
 
 def _name_site(site: str) -> str:

@@ -3,6 +3,8 @@
 from index.connectors.connector import Connector
 from index.connectors.folder import Folder
 from index.connectors.git import GitRepository
+from index.connectors.store import Store
+from index.connectors.uploads import Uploads
 from index.connectors.web import Website
 from index.sources import Source
 from tandem.db.pool import Database
@@ -20,6 +22,10 @@ def open_connector(source: Source, settings: Settings, database: Database) -> Co
         case "web":
             private, pages = source.options.get("allow_private", False), source.options.get("pages")
             return Website(source.location, allow_private=private, pages=pages, home=settings.home)
+        case "store":
+            return Store(source.location)
+        case "uploads":
+            return Uploads(source.id, source.name, database)
     raise SourceError(
         f"{source.name} is a source of the kind {source.kind}, which this version does not know.",
         remedy="Update Tandem on this machine.",
