@@ -7,8 +7,9 @@ from typing import Literal
 
 import psycopg
 
+from index.connectors.connector import SourceUnavailable
 from index.documents import DocumentError
-from index.indexing import fail_document, index_document, remove_document
+from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.listing import fail_look, list_source
 from index.sources import Source
@@ -24,6 +25,8 @@ QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
+WATCH, WEBHOOK = "watch", "webhook"
+"""Who asks because something changed, but is no person."""
 LookState = Literal["queued", "listing", "running", "done", "failed"]
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,8 @@ class ChunkCounts:
 class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
-    `error` is why the look failed, or what it is waiting for. `failures` are "path: reason", the first SHOWN_FAILURES.
+    `error` is why the look failed, or what it is waiting for. `failures` are what the listing had to say, then
+    "path: reason", the first SHOWN_FAILURES.
     """
 
     id: int
@@ -81,7 +85,8 @@ async def enqueue_look(
     parameters = {
         "source_id": source.id,
         "requested_by": requested_by,
-        "by_hand": requested_by != SCHEDULE,
+        "by_hand": requested_by not in (SCHEDULE, WATCH, WEBHOOK),
+        "is_news": requested_by != SCHEDULE,
         "accept_removals": accept_removals,
     }
     try:
@@ -140,26 +145,28 @@ async def run_next_job(database: Database, model: ModelClient, settings: Setting
         await _close_looks(database)
         return False
     async with keep_alive(database, settings, lease):
-        model_is_there = await _do(database, model, lease)
+        model_is_there = await _do(database, model, settings, lease)
     await _close_looks(database)
     return model_is_there
 
 
-async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
+async def _do(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> bool:
     try:
         if lease.attempt > MAX_ATTEMPTS:
             await _give_up(database, lease, f"Its worker died {MAX_ATTEMPTS} times while working on it.")
         elif lease.kind == "list":
-            await list_source(database, model, lease)
+            await list_source(database, model, settings, lease)
         elif lease.kind == "remove":
             await remove_document(database, lease)
         else:
-            await index_document(database, model, lease)
+            await index_document(database, model, settings, lease)
     except LeaseLost:
         log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except SourceUnavailable as error:
+        await _try_later(database, lease, error)
     except (DocumentError, SourceError) as error:
         await _give_up(database, lease, f"{error.message} {error.remedy}" if lease.kind == "list" else error.message)
     except (DatabaseUnavailable, psycopg.OperationalError):
@@ -167,6 +174,15 @@ async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever a document brings up, the others go on, and the ledger says so
         await _record_fault(database, lease, error)
     return True
+
+
+async def _try_later(database: Database, lease: Lease, error: SourceUnavailable) -> None:
+    if lease.attempt < MAX_ATTEMPTS:
+        await retry(database, lease, error.message)
+    elif lease.kind == "list":
+        await _give_up(database, lease, f"{error.message} {error.remedy}")
+    else:
+        await leave_document(database, lease, error.message)
 
 
 async def _record_fault(database: Database, lease: Lease, error: Exception) -> None:

@@ -4,7 +4,7 @@ WITH look AS (
     INSERT INTO looks AS l (source_id, requested_by, retry_failed, accept_removals)
     VALUES (%(source_id)s, %(requested_by)s, %(by_hand)s, %(accept_removals)s)
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO UPDATE SET
-        again = l.again OR (l.state <> 'queued' AND excluded.retry_failed),
+        again = l.again OR (l.state <> 'queued' AND %(is_news)s),
         retry_failed = l.retry_failed OR excluded.retry_failed,
         accept_removals = l.accept_removals OR excluded.accept_removals
     RETURNING id, xmax = 0 AS is_new
@@ -19,8 +19,8 @@ WITH look AS (
     INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals)
     SELECT s.id, %(requested_by)s, false, false FROM sources s
     WHERE NOT EXISTS (
-        SELECT FROM looks l WHERE l.source_id = s.id
-            AND (l.finished_at IS NULL OR l.requested_at > now() - make_interval(secs => %(interval_s)s))
+        SELECT FROM looks l WHERE l.source_id = s.id AND (l.finished_at IS NULL
+            OR l.requested_at > now() - make_interval(secs => coalesce(s.look_interval_s, %(interval_s)s)))
     )
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO NOTHING
     RETURNING id
@@ -75,7 +75,7 @@ SELECT l.id, s.name AS source, l.state,
     coalesce(sum(j.chunks_embedded), 0) AS chunks_embedded,
     coalesce(sum(j.chunks_kept), 0) + l.unchanged_chunks AS chunks_kept,
     coalesce(sum(j.chunks_removed), 0) AS chunks_removed,
-    ARRAY(SELECT f.path || ': ' || f.error FROM jobs f JOIN documents d ON d.id = f.document_id
+    l.notes || ARRAY(SELECT f.path || ': ' || f.error FROM jobs f JOIN documents d ON d.id = f.document_id
         WHERE f.look_id = l.id AND f.state = 'failed' AND f.kind <> 'list'
             AND (d.workspace, d.audience) = (s.workspace, s.audience)
         ORDER BY f.path LIMIT %(shown)s) AS failures

@@ -47,6 +47,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         " FROM (VALUES (1, '{1:1.5,8:2}/1000000000', 'everyone'), (2, '{8:1}/1000000000', 'hr'))"
         " AS rows (n, terms, audience);"
         "INSERT INTO term_frequencies VALUES (1, 0, 1), (1, 7, 2)",
+        "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
     }
@@ -57,7 +58,8 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             with psycopg.connect(empty_url, autocommit=True) as connection:
                 connection.execute(sql.encode())
     with psycopg.connect(empty_url) as connection:
-        assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
+        assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
+        assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
         found = connection.execute("SELECT audience, term, chunks FROM term_frequencies ORDER BY 1, 2").fetchall()
         assert found == [("everyone", 0, 1), ("everyone", 7, 1), ("hr", 7, 1)]
