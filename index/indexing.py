@@ -165,7 +165,7 @@ async def _swap(
         "expires_at": document.expires_at,
         "review_by": document.review_by,
     }
-    async with database.transaction() as connection:
+    async with database.transaction() as connection, connection.pipeline():
         await hold(connection, lease)
         before = await _lock_document(connection, lease)
         counts = await swap_chunks(

@@ -201,8 +201,9 @@ async def _finish_looks(
     database: "Database", settings: "Settings", looks: list[int], *, show: bool
 ) -> "list[LookProgress]":
     """Works on the ledger beside any worker there is, until these looks are done."""
-    from index.jobs import read_look, run_next_job
+    from index.jobs import read_look, run_due_jobs
 
+    worker = f"reindex:{os.getpid()}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
         tasks = {look: bar.add_task("Looking", total=None) for look in looks}
@@ -222,7 +223,7 @@ async def _finish_looks(
 
             async def work() -> None:
                 while True:
-                    if not await run_next_job(database, model, settings, worker=f"reindex:{os.getpid()}"):
+                    if not await run_due_jobs(database, model, settings, worker=worker, may_go_on=lambda: True):
                         await asyncio.sleep(POLL_S)
 
             working = asyncio.create_task(work())
