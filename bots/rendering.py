@@ -1,7 +1,8 @@
 """What Tandem knows, in words and Markdown that every surface can show."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -139,7 +140,11 @@ def describe_look(progress: LookProgress) -> str:
         case "running":
             filled = BAR_LENGTH * progress.done // max(progress.total, 1)
             bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
-            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}{trouble}"
+            left = f", {describe_left(progress.seconds_left)}" if progress.seconds_left is not None else ""
+            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}{left}{trouble}"
+        case "cancelled":
+            done = f"{progress.done:,} of {_count(progress.total, 'document')}"
+            return f"{name}: cancelled after {done}. What is indexed stays."
         case "failed":
             return f"{name}: failed. {progress.error or 'The worker gave no reason.'}"
         case "done":
@@ -153,8 +158,8 @@ def describe_look(progress: LookProgress) -> str:
             return "\n".join([summary, *_list_failures(progress.failures, found.failed)])
 
 
-def describe_sources(sources: Sequence[SourceStatus]) -> str:
-    """One line a source, with what could not be read."""
+def describe_sources(sources: Sequence[SourceStatus], running: Mapping[int, LookProgress] | None = None) -> str:
+    """One line a source, with its running look, what is due for review, and what could not be read."""
     if not sources:
         return "There are no sources here yet. Whoever runs me can add one with `tandem source add PATH`."
     lines: list[str] = []
@@ -163,7 +168,14 @@ def describe_sources(sources: Sequence[SourceStatus]) -> str:
         if status.last_look_state not in (None, "done"):
             looked += f" ({status.last_look_state})"
         counts = f"{_count(status.documents, 'document')}, {_count(status.chunks, 'passage')}"
+        if status.lag_p50_s is not None and status.lag_p95_s is not None:
+            looked += f", changes found after {describe_lag(status.lag_p50_s)} (p50)"
+            looked += f", {describe_lag(status.lag_p95_s)} (p95)"
         lines.append(f"- {_code(status.source.name)} ({status.source.kind}): {counts}, {looked}")
+        if look := (running or {}).get(status.look_id or 0):
+            lines.append(f"  - {describe_look(look).partition(': ')[2]}")
+        if status.due:
+            lines.append(f"  - due for review: {_count(status.due, 'document')}")
         lines += [f"  {line}" for line in _list_failures(status.failures, status.failed)]
     return "\n".join(lines)
 
@@ -181,6 +193,22 @@ def describe_age(moment: datetime, *, now: datetime | None = None) -> str:
         if passed >= length:
             return f"{_count(passed // length, unit)} ago"
     return "just now"
+
+
+def describe_lag(seconds: float) -> str:
+    """A lag, in the unit that tells it best."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def describe_left(seconds: float) -> str:
+    """How long it will still take, as exactly as such an estimate can be."""
+    if seconds < 50:
+        return f"about {max(10, math.ceil(seconds / 10) * 10)} s left"
+    minutes = math.ceil(seconds / 60)
+    return f"about {minutes} min left" if minutes < 100 else f"about {_count(round(minutes / 60), 'hour')} left"
 
 
 def _list_failures(failures: Sequence[str], failed: int) -> list[str]:

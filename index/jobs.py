@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
+from psycopg.rows import DictRow
 
 from index.documents import DocumentError
 from index.indexing import fail_document, index_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
+from index.licences import LicenceRefused
 from index.listing import fail_look, list_source
 from index.sources import Source
-from index.versions import promote_version
+from index.versions import KEPT_DAYS, promote_version, prune_versions
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
@@ -24,7 +26,10 @@ QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
-LookState = Literal["queued", "listing", "running", "done", "failed"]
+LookState = Literal["queued", "listing", "running", "done", "failed", "cancelled"]
+ENDED: frozenset[LookState] = frozenset({"done", "failed", "cancelled"})
+MEASURED = 3
+"""Documents that must be done before the others' time is told from them."""
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +55,9 @@ class ChunkCounts:
 class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
-    `error` is why the look failed, or what it is waiting for. `failures` are "path: reason", the first SHOWN_FAILURES.
+    `seconds_left` is told from the documents that are done, once there are enough of them. `error` is why the look
+    failed, or what it is waiting for. `failures` are "path: reason", the first
+    SHOWN_FAILURES.
     """
 
     id: int
@@ -63,6 +70,7 @@ class LookProgress:
     seconds: float
     error: str | None
     failures: tuple[str, ...]
+    seconds_left: float | None = None
 
 
 async def enqueue_look(
@@ -108,12 +116,36 @@ async def read_look(database: Database, look_id: int) -> LookProgress:
         seconds=row["seconds"],
         error=row["error"],
         failures=tuple(row["failures"]),
+        seconds_left=_estimate(row),
     )
+
+
+def _estimate(row: DictRow) -> float | None:
+    if row["state"] != "running" or row["error"] or row["done"] < MEASURED:
+        return None
+    return float(row["running_s"] / row["done"] * (row["total"] - row["done"]))
+
+
+async def cancel_look(database: Database, source: Source, *, cancelled_by: str) -> int | None:
+    """Ends the source's open look and returns its id; None when there is none.
+
+    What was indexed stays, and what a worker has in hand is not written any more. What is missing comes with the next
+    look, such as the schedule's.
+    """
+    async with database.transaction() as connection:
+        await connection.execute(QUERIES["lock_source"], {"source_id": source.id})
+        parameters = {"source_id": source.id, "cancelled_by": cancelled_by}
+        row = await (await connection.execute(QUERIES["cancel_look"], parameters)).fetchone()
+        if row is None:
+            return None
+        await connection.execute(QUERIES["cancel_jobs"], {"look_id": row["id"]})
+    return int(row["id"])
 
 
 async def enqueue_due_looks(database: Database, settings: Settings) -> int:
     """Asks for a look at every source that none was asked for within the look interval; returns how many those are."""
     await database.execute(QUERIES["forget_old_looks"])
+    await prune_versions(database, pruned_by=SCHEDULE, kept_days=KEPT_DAYS)
     added = await database.execute(
         QUERIES["add_due_looks"], {"interval_s": settings.look_interval_s, "requested_by": SCHEDULE}
     )
@@ -140,26 +172,28 @@ async def run_next_job(database: Database, model: ModelClient, settings: Setting
         await _close_looks(database)
         return False
     async with keep_alive(database, settings, lease):
-        model_is_there = await _do(database, model, lease)
+        model_is_there = await _do(database, model, settings, lease)
     await _close_looks(database)
     return model_is_there
 
 
-async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
+async def _do(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> bool:
     try:
         if lease.attempt > MAX_ATTEMPTS:
             await _give_up(database, lease, f"Its worker died {MAX_ATTEMPTS} times while working on it.")
         elif lease.kind == "list":
-            await list_source(database, model, lease)
+            await list_source(database, model, settings, lease)
         elif lease.kind == "remove":
             await remove_document(database, lease)
         else:
-            await index_document(database, model, lease)
+            await index_document(database, model, settings, lease)
     except LeaseLost:
-        log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
+        log.info("job %d: cancelled, taken over by another worker, or its source was removed", lease.job_id)
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except LicenceRefused as error:
+        await _give_up(database, lease, error.message, error)
     except (DocumentError, SourceError) as error:
         await _give_up(database, lease, f"{error.message} {error.remedy}" if lease.kind == "list" else error.message)
     except (DatabaseUnavailable, psycopg.OperationalError):
@@ -180,14 +214,14 @@ async def _record_fault(database: Database, lease: Lease, error: Exception) -> N
         await retry(database, lease, reason)
 
 
-async def _give_up(database: Database, lease: Lease, reason: str) -> None:
+async def _give_up(database: Database, lease: Lease, reason: str, refusal: LicenceRefused | None = None) -> None:
     try:
         if lease.kind == "list":
             await fail_look(database, lease, reason)
         else:
-            await fail_document(database, lease, reason)
+            await fail_document(database, lease, reason, refusal)
     except LeaseLost:
-        log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
+        log.info("job %d: cancelled, taken over by another worker, or its source was removed", lease.job_id)
 
 
 async def _close_looks(database: Database) -> None:
@@ -195,5 +229,4 @@ async def _close_looks(database: Database) -> None:
     await database.execute(QUERIES["list_again"])
     for row in await database.fetch_all(QUERIES["close_looks"]):
         if row["version_id"] is not None:
-            async with database.transaction() as connection:
-                await promote_version(connection, row["version_id"])
+            await promote_version(database, row["version_id"])

@@ -5,26 +5,33 @@ from collections.abc import Sequence
 
 from index.documents import ListedDocument
 from index.folder import list_folder
-from index.leases import Lease, finish, finish_failed, hold
+from index.leases import Lease, LeaseLost, finish, finish_failed, hold
+from index.licences import list_allowed
 from index.versions import describe_pipeline, find_version
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
+from tandem.settings import Settings
 
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
 
 
-async def list_source(database: Database, model: ModelClient, lease: Lease) -> None:
-    """Does a look's first job. Raises SourceError, with nothing changed, when the source cannot be believed."""
-    await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id})
+async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
+    """Does a look's first job. Raises SourceError, with nothing changed, when the source cannot be believed.
+
+    Raises LeaseLost when the look was cancelled.
+    """
+    if not await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id}):
+        raise LeaseLost
     version_id = await find_version(database, await describe_pipeline(model))
     listed = await asyncio.to_thread(list_folder, lease.source.location)
     parameters = {
         "look_id": lease.look_id,
         "source_id": lease.source.id,
         "version_id": version_id,
+        "licences": list_allowed(settings),
         "unseen_folders": [document.path for document in listed if document.path.endswith("/")],
         **_columns(listed),
     }

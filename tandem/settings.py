@@ -71,6 +71,10 @@ class Settings(BaseSettings):
 
     audiences: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
+    allowed_licences: Names = ()
+    """Licences of documents that may be indexed; empty allows all, also what states none."""
+    review_days: int = Field(90, ge=1)
+    """For how long a document holds once its owner has said that it is still valid."""
     look_interval_s: float = Field(300, gt=0)
     """How often the beat looks at every source."""
     lease_s: float = Field(30, gt=0)

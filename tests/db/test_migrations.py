@@ -37,7 +37,11 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     known = list_migrations()
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
-        " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me')",
+        " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me');"
+        " INSERT INTO index_versions (pipeline, is_current) VALUES ('{}', true);"
+        " INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, version_id)"
+        " VALUES (1, 'page.md', '*', 'everyone', 'Page', 'file:///a/page.md', 'indexed', 1);"
+        " INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals) VALUES (1, 'me', true, false)",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
     }
@@ -50,6 +54,10 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     with psycopg.connect(empty_url) as connection:
         assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
+        assert connection.execute(
+            "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"
+        ).fetchall() == [("page.md", "indexed", [1], None)]
+        assert connection.execute("SELECT state FROM looks").fetchall() == [("queued",)]
 
 
 def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
