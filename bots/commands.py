@@ -7,6 +7,7 @@ from typing import Protocol
 from bots.rendering import describe_answer, describe_look, describe_sources, receipt_line
 from bots.surface import Event, Message
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Delta, Done, Progress, Question, Verdict
+from index.audience import Viewer
 from index.jobs import ENDED, LookProgress, cancel_look, enqueue_look, read_look
 from index.sources import Source, list_sources
 from tandem.db.pool import Database
@@ -46,7 +47,7 @@ class Agent(Protocol):
 
     def answer(self, question: Question) -> AsyncIterator[AgentEvent]: ...
 
-    async def explain_last(self, conversation: str) -> Answer | None: ...
+    async def explain_last(self, conversation: str, viewer: Viewer) -> Answer | None: ...
 
     async def forget(self, conversation: str) -> None: ...
 
@@ -102,7 +103,7 @@ async def _stream(question: Question, live: Live, agent: Agent) -> Answer:
 
 
 async def explain(event: Event, agent: Agent) -> Message:
-    answer = await agent.explain_last(event.conversation)
+    answer = await agent.explain_last(event.conversation, event.viewer)
     return Message(describe_answer(answer) if answer else NOTHING_TO_EXPLAIN)
 
 

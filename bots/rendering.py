@@ -13,6 +13,7 @@ from index.sources import SourceStatus
 SMALLEST_LIMIT = 80
 SHOWN_FAILURES = 5
 QUOTE_LENGTH = 160
+REVISION_LENGTH = 12
 BAR_LENGTH = 20
 
 _ROUTES: dict[Route, tuple[str, str]] = {
@@ -94,10 +95,12 @@ def _cut(text: str, room: int) -> tuple[str, str]:
 
 
 def receipt_line(answer: Answer) -> str:
-    """One short line: who answered, from how many sources, in how long, and why."""
+    """One short line: who answered, from how many sources, which are due for review, in how long, and why."""
     parts = [_ROUTES[answer.route][0]]
     if answer.citations:
         parts.append(_count(len(answer.citations), "source"))
+    if due := [f"[{citation.n}]" for citation in answer.citations if citation.is_due]:
+        parts.append(f"due for review: {', '.join(due)}")
     parts.append(_seconds(answer.receipt.timings_ms.total / 1000))
     return " · ".join([*parts, *answer.receipt.reasons[:1]])
 
@@ -124,8 +127,26 @@ def describe_answer(answer: Answer) -> str:
 
 
 def _describe_citation(citation: Citation) -> str:
-    age = f", indexed {describe_age(citation.indexed_at)}" if citation.indexed_at else ""
-    return f"- [{citation.n}] {_code(citation.title)}{age}, score {citation.score:.2f}: {_inline(citation.quote)}"
+    if citation.is_withheld:
+        return f"- [{citation.n}] can no longer be found here, so nothing is told of it"
+    facts = [_code(citation.title)]
+    if citation.source:
+        facts.append(f"from {_code(citation.source)}")
+    if citation.revision:
+        facts.append(f"revision {_code(citation.revision[:REVISION_LENGTH])}")
+    if citation.changed_at:
+        facts.append(f"changed {describe_age(citation.changed_at)}")
+    if citation.lag_s is not None:
+        facts.append(f"found {describe_lag(citation.lag_s)} later")
+    if citation.indexed_at:
+        facts.append(f"indexed {describe_age(citation.indexed_at)}")
+    if citation.owner:
+        facts.append(f"owner {_code(citation.owner)}")
+    if citation.licence:
+        facts.append(f"licence {_code(citation.licence)}")
+    if citation.review_by and citation.is_due:
+        facts.append(f"due for review since {citation.review_by:%Y-%m-%d}")
+    return f"- [{citation.n}] {', '.join(facts)}, score {citation.score:.2f}: {_inline(citation.quote)}"
 
 
 def describe_look(progress: LookProgress) -> str:
