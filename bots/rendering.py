@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bots.surface import Choice, Message
 from graph.answers import Answer, Citation, Route
 from index.jobs import LookProgress
+from index.reviews import Notice
 from index.sources import SourceStatus
 
 SMALLEST_LIMIT = 80
@@ -199,6 +201,30 @@ def describe_sources(sources: Sequence[SourceStatus], running: Mapping[int, Look
             lines.append(f"  - due for review: {_count(status.due, 'document')}")
         lines += [f"  {line}" for line in _list_failures(status.failures, status.failed)]
     return "\n".join(lines)
+
+
+def describe_notice(notice: Notice | None, days: int, *, said: str = "") -> Message:
+    """What an owner is told of a document or source of theirs, as it stands, with what they can do about it."""
+    if notice is None:
+        return Message("What this was about is no longer among the sources.")
+    if notice.document_id is None:
+        name = f"The source {_code(notice.source)}"
+    else:
+        name = f"{_code(notice.title or '')} ({_code(notice.path or '')} in {_code(notice.source)})"
+    if notice.state == "retired":
+        choices, told = [Choice("Restore", f"restore:{notice.id}")], f"{name} is retired."
+    elif notice.review_by is not None and notice.review_by <= datetime.now(UTC):
+        told = f"{name} is due for review since {notice.review_by:%Y-%m-%d}. Does it still hold?"
+        choices = [
+            Choice(f"Still valid ({_count(days, 'day')})", f"confirm:{notice.id}"),
+            Choice("Re-index", f"reindex:{notice.id}"),
+        ]
+        if notice.document_id is not None:
+            choices.append(Choice("Retire", f"retire:{notice.id}"))
+    else:
+        until = f"until {notice.review_by:%Y-%m-%d}" if notice.review_by else "without an end"
+        choices, told = [], f"{name} is valid {until}."
+    return Message(f"{told}\n\n{said}" if said else told, choices=tuple(choices))
 
 
 def describe_age(moment: datetime, *, now: datetime | None = None) -> str:
