@@ -67,7 +67,7 @@ WHERE id = %(document_id)s;
 
 -- name: restore_document
 -- why: as if it had just been added: the next look reads it, or finds that it is gone.
-UPDATE documents SET state = 'new' WHERE id = %(document_id)s AND state = 'retired';
+UPDATE documents SET state = 'new', admitted_at = now() WHERE id = %(document_id)s AND state = 'retired';
 
 -- name: reread_document
 -- why: whatever the source's stamp says, the next look reads it.

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     """For how long a document holds once its owner has said that it is still valid."""
     look_interval_s: float = Field(300, gt=0)
     """How often the beat looks at every source."""
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Set it to have the beat tell Prometheus how the index stands, under `/metrics`."""
+    metrics_host: str = "127.0.0.1"
     lease_s: float = Field(30, gt=0)
     """How long a worker or bot that went silent keeps its job or event."""
 

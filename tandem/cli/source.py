@@ -90,15 +90,17 @@ async def _list(as_json: bool) -> None:
         console.print("No sources yet. Add one with `tandem source add PATH`.")
         return
     table = Table(
-        "name", "location", "audience", "documents", "passages", "failed", "due", "p50", "p95", "last look", box=None
+        "name", "location", "audience", "documents", "passages", "failed", "due", "lag", "last look", box=None
     )
     for status in found:
         source, moment = status.source, status.last_look_at
         looked = f"{moment:%Y-%m-%d %H:%M} {status.last_look_state}" if moment else "never"
         counts = (str(status.documents), str(status.chunks), str(status.failed), str(status.due))
-        lags = ("-" if lag is None else describe_lag(lag) for lag in (status.lag_p50_s, status.lag_p95_s))
-        table.add_row(source.name, source.location, source.audience, *counts, *lags, looked)
+        lags = [describe_lag(lag) for lag in (status.lag_p50_s, status.lag_p95_s) if lag is not None]
+        table.add_row(source.name, source.location, source.audience, *counts, " / ".join(lags) or "-", looked)
     console.print(table)
+    if any(status.lag_p50_s is not None for status in found):
+        console.print("lag: from a change until it could be found, p50 / p95", style="dim")
     for status in found:
         if look := running.get(status.look_id or 0):
             console.print(tell_look(look).replace("`", ""), markup=False)

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,9 +106,14 @@ async def test_what_is_retired_is_out_at_once_and_stays_out_until_it_is_restored
     (due_folder / "leave.md").write_text("# Leave\n\nIt came back with vacation.\n")
     assert (await room.look(source)).documents == DocumentCounts(unchanged=3)
     assert "leave.md" not in await room.texts()
+    await room.fetch("UPDATE sources SET added_at = '2001-01-01' RETURNING id")
+    os.utime(due_folder / "leave.md", (1_000_000_000, 1_000_000_000))
     await rule(room, "restore")
     await room.drain()
     assert "leave.md" in await room.texts()
+    [leave] = [one for one in await list_standings(room.database, source.id) if one.path == "leave.md"]
+    assert leave.lag_s is not None
+    assert leave.lag_s < 600, "it was not late while it was kept out"
     await room.check_counts()
     actions = [entry.action for entry in await list_entries(room.database, 99) if entry.subject == "docs: leave.md"]
     assert actions == ["restore document", "retire document"]

@@ -10,7 +10,8 @@ ALTER TABLE sources ADD COLUMN expires_at timestamptz, ADD COLUMN review_by time
 
 -- `versions` are the index versions that hold the document as it stands. `noticed_at` and `searchable_at` are of its last
 -- change. A retired document stays out of the index until a person restores it. `refused`: failed for its licence.
--- `confirmed_until`: a person has said that it holds at least until then.
+-- `confirmed_until`: a person has said that it holds at least until then. `admitted_at`: when it was let in again, having
+-- been retired or refused: before that it was not late.
 ALTER TABLE documents DROP CONSTRAINT documents_state_check, ADD CONSTRAINT documents_state_check
     CHECK (state IN ('new', 'indexed', 'failed', 'retired')),
     ADD COLUMN versions int[] NOT NULL DEFAULT '{}',
@@ -18,7 +19,8 @@ ALTER TABLE documents DROP CONSTRAINT documents_state_check, ADD CONSTRAINT docu
     ADD COLUMN searchable_at timestamptz,
     ADD COLUMN failed_at timestamptz,
     ADD COLUMN refused boolean NOT NULL DEFAULT false,
-    ADD COLUMN confirmed_until timestamptz;
+    ADD COLUMN confirmed_until timestamptz,
+    ADD COLUMN admitted_at timestamptz;
 UPDATE documents SET versions = ARRAY[version_id] WHERE version_id IS NOT NULL;
 ALTER TABLE documents DROP COLUMN version_id;
 
@@ -44,7 +46,7 @@ SELECT d.id, d.source_id, s.name AS source, d.path, d.title, d.uri, d.workspace,
     encode(d.content_hash, 'hex') AS revision,
     d.changed_at, d.noticed_at, d.searchable_at, d.indexed_at, d.failed_at,
     CASE WHEN d.changed_at IS NOT NULL AND d.searchable_at IS NOT NULL
-        THEN greatest(extract(epoch FROM d.searchable_at - greatest(d.changed_at, s.added_at)), 0)::float8 END AS lag_s
+        THEN greatest(extract(epoch FROM d.searchable_at - greatest(d.changed_at, s.added_at, d.admitted_at)), 0)::float8 END AS lag_s
 FROM documents d JOIN sources s ON s.id = d.source_id;
 GRANT SELECT ON standings TO tandem_reader;
 
