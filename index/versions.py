@@ -67,6 +67,7 @@ async def promote_version(database: Database, version_id: int) -> bool:
     """
     async with database.transaction() as connection:
         await connection.execute(QUERIES["lock_versions"])
+        await connection.execute(QUERIES["release_version"], {"version_id": version_id})
         if (await connection.execute(QUERIES["is_complete"], {"version_id": version_id})).rowcount == 0:
             return False
         await _move_search(connection, version_id, is_held=False)

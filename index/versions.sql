@@ -20,6 +20,10 @@ WHERE is_current AND NOT is_held AND id <> %(version_id)s AND NOT EXISTS (
     WHERE state = 'new' OR (state = 'indexed' AND NOT %(version_id)s = ANY(versions))
 );
 
+-- name: release_version
+-- why: who went back to this version has its pipeline again, so nothing needs holding; the next version may take over.
+UPDATE index_versions SET is_held = false WHERE id = %(version_id)s AND is_held;
+
 -- name: leave_version
 -- why: a statement of its own, since only one version may be current at any moment.
 UPDATE index_versions SET is_current = false, is_held = false, left_at = now() WHERE is_current AND id <> %(version_id)s;

@@ -76,6 +76,9 @@ async def test_the_version_before_is_a_way_back_without_embedding_or_stale_text(
     assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=1, unchanged=2), 1)
     assert (await room.search("printer badge queue")).hits[0].text.startswith("The printer on the fourth floor")
     await room.check_counts()
+    assert [version.is_held for version in await list_versions(room.database)] == [False, False]
+    await rebuild(room, source, monkeypatch, "markdown-after-next")
+    assert (await room.search("vacation")).index_version not in {str(first.id), str(second.id)}
     entries = [(entry.actor, entry.action, entry.subject) for entry in await list_entries(room.database, 99)]
     assert ("ann", "switch index", f"version {first.id}") in entries
 

@@ -66,7 +66,10 @@ async def test_a_scrape_tells_how_each_source_stands_and_no_name(
         serve_metrics(settings)
 
 
-async def test_without_a_database_a_scrape_says_so(settings: Settings, port: int) -> None:
+async def test_without_a_database_a_scrape_says_so(
+    settings: Settings, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.db.pool.CONNECT_TIMEOUT_S", 0.3)
     away = settings.model_copy(update={"metrics_port": port, "database_url": "host=127.0.0.1 port=9 connect_timeout=1"})
     serve_metrics(away)
     page, values = await scrape(port)
