@@ -88,16 +88,22 @@ async def present_notice(notice_id: int, database: Database, settings: Settings)
 
 
 async def decide(
-    ruling: Ruling, notice_id: int, database: Database, settings: Settings, *, user: str, may_reindex: bool
+    ruling: Ruling,
+    notice_id: int,
+    database: Database,
+    settings: Settings,
+    *,
+    user: str,
+    may_reindex: Callable[[], Awaitable[bool]],
 ) -> Message:
     """Carries out what a person pressed, and returns what the notice says from then on. It may be repeated.
 
-    Raises RulingRefused when it is not theirs to decide.
+    Raises RulingRefused when it is not theirs to decide; `may_reindex` is asked only of somebody who is not the owner.
     """
     notice = await read_notice(database, notice_id)
     if notice is None:
         return describe_notice(None, settings.review_days)
-    if user != notice.owner and not may_reindex:
+    if user != notice.owner and not await may_reindex():
         raise RulingRefused
     if notice.document_id is None:
         await rule_on_source(database, settings, notice.source, ruling, by=user)

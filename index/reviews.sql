@@ -14,8 +14,11 @@ ON CONFLICT DO NOTHING;
 
 -- name: list_untold
 -- why: oldest first. What somebody has settled since needs no telling.
-SELECT n.id, n.made_at, n.owner FROM review_notices n JOIN sources s ON s.id = n.source_id
+SELECT n.id, n.made_at, n.owner
+FROM review_notices n JOIN sources s ON s.id = n.source_id LEFT JOIN standings st ON st.id = n.document_id
 WHERE n.told_at IS NULL AND starts_with(n.owner, %(prefix)s) AND s.workspace = ANY(%(workspaces)s)
+    AND CASE WHEN n.document_id IS NULL THEN s.review_by ELSE st.review_by END <= now()
+    AND coalesce(st.state, 'indexed') = 'indexed'
 ORDER BY n.id LIMIT %(limit)s;
 
 -- name: mark_told

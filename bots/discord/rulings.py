@@ -10,7 +10,7 @@ from discord.ui import Button, DynamicItem, View
 
 from bots.discord.escaping import lay_out
 from bots.discord.feedback import TROUBLE
-from bots.discord.interactions import IN_TIME_S, first_wins
+from bots.discord.interactions import first_wins
 from bots.discord.messages import SILENT
 from bots.discord.naming import name_notice, name_of
 from bots.inbox import DATABASE_TROUBLE
@@ -20,6 +20,8 @@ from index.reviews import Ruling
 
 if TYPE_CHECKING:
     from bots.discord.client import TandemClient
+
+DECIDE_WITHIN_S = 10.0  # it is acknowledged already; a broker that is down takes two seconds of it
 
 
 class RulingButton(
@@ -45,15 +47,19 @@ class RulingButton(
         if not mine:
             return
         client = interaction.client
+
+        async def may_reindex() -> bool:
+            return interaction.guild_id is not None and interaction.permissions.manage_guild
+
         try:
-            async with asyncio.timeout(IN_TIME_S):
+            async with asyncio.timeout(DECIDE_WITHIN_S):
                 message = await decide(
                     self._ruling,
                     self._notice_id,
                     client.database,
                     client.settings,
                     user=name_of(interaction.user.id),
-                    may_reindex=interaction.guild_id is not None and interaction.permissions.manage_guild,
+                    may_reindex=may_reindex,
                 )
         except RulingRefused as refused:
             await interaction.followup.send(f"{refused.message} {refused.remedy}", ephemeral=True)

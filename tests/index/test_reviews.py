@@ -48,6 +48,13 @@ async def test_each_owner_is_to_be_told_once_of_each_document_that_is_due(room: 
     assert await list_untold(room.database, "slack:", EVERYWHERE) == []
 
 
+async def test_what_was_settled_before_its_owner_was_told_needs_no_telling(room: Room, due_folder: Path) -> None:
+    await room.look(await room.add(due_folder))
+    assert len(await list_untold(room.database, "slack:", EVERYWHERE)) == 1
+    await rule(room, "confirm", by="operator:ann")
+    assert await list_untold(room.database, "slack:", EVERYWHERE) == []
+
+
 async def test_a_notice_stays_in_the_workspace_of_its_source(room: Room, due_folder: Path) -> None:
     await room.look(await room.add(due_folder, workspace="slack:T2"))
     assert await list_untold(room.database, "slack:", EVERYWHERE) == []

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -37,7 +38,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
                 desk.database,
                 desk.settings,
                 user=f"slack:{user}",
-                may_reindex=await may_reindex(client, desk.settings, user),
+                may_reindex=partial(may_reindex, client, desk.settings, user),
             )
         except RulingRefused as refused:
             await ack()
