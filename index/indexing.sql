@@ -29,7 +29,8 @@ UPDATE documents SET state = 'indexed', failure = NULL, failed_at = NULL, refuse
     indexed_at = now(), content_hash = %(content_hash)s,
     versions = CASE WHEN content_hash = %(content_hash)s THEN array_remove(versions, %(version_id)s) ELSE '{}' END
         || %(version_id)s::int,
-    changed_at = CASE WHEN content_hash = %(content_hash)s THEN changed_at ELSE %(changed_at)s END,
+    changed_at = coalesce(%(changed_at)s, changed_at),
+    arose_at = CASE WHEN content_hash = %(content_hash)s THEN arose_at ELSE coalesce(%(changed_at)s, changed_at) END,
     noticed_at = CASE WHEN content_hash = %(content_hash)s THEN noticed_at
         ELSE (SELECT listed_at FROM looks WHERE id = %(look_id)s) END,
     searchable_at = CASE WHEN content_hash = %(content_hash)s THEN searchable_at ELSE now() END
@@ -39,8 +40,12 @@ WHERE id = %(document_id)s;
 -- why: the stamp stays with the failure, so that only a change or a person makes it be tried again.
 UPDATE documents SET state = 'failed', failure = %(reason)s, failed_at = now(), stamp = %(stamp)s,
     refused = %(refused)s, licence = CASE WHEN %(refused)s THEN %(licence)s ELSE licence END,
-    content_hash = NULL, versions = '{}', indexed_at = NULL, noticed_at = NULL, searchable_at = NULL
+    content_hash = NULL, versions = '{}', indexed_at = NULL, arose_at = NULL, noticed_at = NULL, searchable_at = NULL
 WHERE id = %(document_id)s;
+
+-- name: forget_stamp
+-- why: without its stamp the document is listed again, and never taken for unchanged.
+UPDATE documents SET stamp = NULL WHERE id = %(document_id)s;
 
 -- name: delete_document
 -- why: its chunks are gone already, counted.

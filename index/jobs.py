@@ -8,8 +8,9 @@ from typing import Literal
 import psycopg
 from psycopg.rows import DictRow
 
+from index.connectors.connector import SourceUnavailable
 from index.documents import DocumentError
-from index.indexing import fail_document, index_document, remove_document
+from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.licences import LicenceRefused
 from index.listing import fail_look, list_source
@@ -26,6 +27,8 @@ QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
+WATCH, WEBHOOK = "watch", "webhook"
+"""Who asks because something changed, but is no person."""
 LookState = Literal["queued", "listing", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[LookState] = frozenset({"done", "failed", "cancelled"})
 MEASURED = 3
@@ -56,7 +59,7 @@ class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
     `seconds_left` is told from the documents that are done, once there are enough of them. `error` is why the look
-    failed, or what it is waiting for. `failures` are "path: reason", the first
+    failed, or what it is waiting for. `failures` are what the listing had to say, then "path: reason", the first
     SHOWN_FAILURES.
     """
 
@@ -89,7 +92,8 @@ async def enqueue_look(
     parameters = {
         "source_id": source.id,
         "requested_by": requested_by,
-        "by_hand": requested_by != SCHEDULE,
+        "by_hand": requested_by not in (SCHEDULE, WATCH, WEBHOOK),
+        "is_news": requested_by != SCHEDULE,
         "accept_removals": accept_removals,
     }
     try:
@@ -139,6 +143,7 @@ async def cancel_look(database: Database, source: Source, *, cancelled_by: str) 
         if row is None:
             return None
         await connection.execute(QUERIES["cancel_jobs"], {"look_id": row["id"]})
+        await connection.execute(QUERIES["forget_cursor"], {"source_id": source.id})
     return int(row["id"])
 
 
@@ -194,6 +199,8 @@ async def _do(database: Database, model: ModelClient, settings: Settings, lease:
         return False
     except LicenceRefused as error:
         await _give_up(database, lease, error.message, error)
+    except SourceUnavailable as error:
+        await _try_later(database, lease, error)
     except (DocumentError, SourceError) as error:
         await _give_up(database, lease, f"{error.message} {error.remedy}" if lease.kind == "list" else error.message)
     except (DatabaseUnavailable, psycopg.OperationalError):
@@ -201,6 +208,15 @@ async def _do(database: Database, model: ModelClient, settings: Settings, lease:
     except Exception as error:  # noqa: BLE001 - whatever a document brings up, the others go on, and the ledger says so
         await _record_fault(database, lease, error)
     return True
+
+
+async def _try_later(database: Database, lease: Lease, error: SourceUnavailable) -> None:
+    if lease.attempt < MAX_ATTEMPTS:
+        await retry(database, lease, error.message)
+    elif lease.kind == "list":
+        await _give_up(database, lease, f"{error.message} {error.remedy}")
+    else:
+        await leave_document(database, lease, error.message)
 
 
 async def _record_fault(database: Database, lease: Lease, error: Exception) -> None:

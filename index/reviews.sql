@@ -65,7 +65,8 @@ RETURNING name;
 -- name: retire_document
 -- why: out of the index, and no look brings it back.
 UPDATE documents SET state = 'retired', failure = NULL, failed_at = NULL, refused = false, stamp = NULL,
-    content_hash = NULL, versions = '{}', indexed_at = NULL, noticed_at = NULL, searchable_at = NULL
+    content_hash = NULL, versions = '{}', indexed_at = NULL, arose_at = NULL, noticed_at = NULL,
+    searchable_at = NULL
 WHERE id = %(document_id)s;
 
 -- name: restore_document

@@ -7,9 +7,15 @@ SELECT * FROM standings WHERE id = ANY(%(ids)s) AND state = 'indexed';
 SELECT * FROM standings WHERE source_id = %(source_id)s ORDER BY path;
 
 -- name: list_failures
--- why: runs as the operator and as a viewer. A source whose listing failed stands for all that it could not list.
+-- why: for whoever runs it. A source whose listing failed stands for all that it could not list; a document whose source did
+-- not answer keeps its passages, and is tried with every look.
 SELECT source, path, failure AS reason, failed_at FROM standings
 WHERE state = 'failed' AND (%(source)s::text IS NULL OR source = %(source)s)
+UNION ALL
+SELECT st.source, st.path, j.error, j.finished_at
+FROM standings st JOIN jobs j ON j.document_id = st.id
+WHERE st.state = 'indexed' AND j.state = 'failed' AND (%(source)s::text IS NULL OR st.source = %(source)s)
+    AND j.look_id = (SELECT max(id) FROM looks WHERE source_id = st.source_id)
 UNION ALL
 SELECT s.name, '', l.error, l.finished_at
 FROM sources s JOIN LATERAL (SELECT * FROM looks WHERE source_id = s.id ORDER BY id DESC LIMIT 1) l ON l.state = 'failed'

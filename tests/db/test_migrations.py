@@ -42,6 +42,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         " INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, version_id)"
         " VALUES (1, 'page.md', '*', 'everyone', 'Page', 'file:///a/page.md', 'indexed', 1);"
         " INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals) VALUES (1, 'me', true, false)",
+        "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
     }
@@ -52,7 +53,8 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             with psycopg.connect(empty_url, autocommit=True) as connection:
                 connection.execute(sql.encode())
     with psycopg.connect(empty_url) as connection:
-        assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
+        assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
+        assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
         assert connection.execute(
             "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"

@@ -51,7 +51,7 @@ async def test_an_old_file_is_not_late_for_its_age_and_a_new_pipeline_makes_noth
     await room.look(source)
     after = await list_standings(room.database, source.id)
     assert [(d.searchable_at, d.lag_s) for d in after] == [(d.searchable_at, d.lag_s) for d in before]
-    await room.fetch("UPDATE documents SET changed_at = '2001-01-01' RETURNING id")
+    await room.fetch("UPDATE documents SET arose_at = '2001-01-01' RETURNING id")
     [status] = await list_sources(room.database)
     assert status.lag_p50_s is not None
     assert status.lag_p95_s is not None
@@ -63,7 +63,7 @@ async def test_lags_are_told_by_their_percentiles(room: Room, folder: Path) -> N
     await room.look(source)
     for path, lag in (("leave.md", 1), ("people/travel.md", 3), ("printers.txt", 103)):
         await room.fetch(
-            "UPDATE documents SET changed_at = searchable_at - make_interval(secs => %(lag)s)"
+            "UPDATE documents SET arose_at = searchable_at - make_interval(secs => %(lag)s)"
             " WHERE path = %(path)s RETURNING id",
             path=path,
             lag=lag,
@@ -129,6 +129,11 @@ async def test_failures_name_each_document_and_source_with_its_reason(room: Room
     assert (whole.source, whole.path) == ("gone", "")
     assert "no folder" in whole.reason
     assert await list_failures(room.database, "gone") == [whole]
+    await room.fetch(
+        "UPDATE jobs SET state = 'failed', error = 'It did not answer.' WHERE path = 'leave.md' RETURNING id"
+    )
+    unreachable = await list_failures(room.database, "docs")
+    assert [(one.path, one.reason) for one in unreachable][1:] == [("leave.md", "It did not answer.")]
 
 
 async def test_a_viewer_learns_of_no_document_or_failure_of_another_audience(room: Room, folder: Path) -> None:
@@ -137,11 +142,11 @@ async def test_a_viewer_learns_of_no_document_or_failure_of_another_audience(roo
     await room.look(secret)
     ids = [standing.id for standing in await list_standings(room.database, secret.id)]
     hr, staff, nobody = Viewer("T1", frozenset({"hr"})), Viewer("T1"), Viewer("")
-    assert [failure.path for failure in await list_failures(room.database, viewer=hr)] == ["broken.pdf"]
+    [status] = await list_sources(room.database, hr)
+    assert status.failures[0].startswith("broken.pdf")
     assert len(await find_standings(room.database, hr, ids)) == 1
     for viewer in (staff, nobody):
-        assert await list_failures(room.database, viewer=viewer) == []
-        assert await list_failures(room.database, "secret", viewer=viewer) == []
+        assert await list_sources(room.database, viewer) == []
         assert await find_standings(room.database, viewer, ids) == {}
 
 

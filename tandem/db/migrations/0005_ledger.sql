@@ -8,13 +8,14 @@ ALTER TABLE jobs DROP CONSTRAINT jobs_state_check, ADD CONSTRAINT jobs_state_che
 -- What holds for all of a source's documents that do not say otherwise themselves.
 ALTER TABLE sources ADD COLUMN expires_at timestamptz, ADD COLUMN review_by timestamptz;
 
--- `versions` are the index versions that hold the document as it stands. `noticed_at` and `searchable_at` are of its last
--- change. A retired document stays out of the index until a person restores it. `refused`: failed for its licence.
+-- `versions` are the index versions that hold the document as it stands. `arose_at`, `noticed_at` and `searchable_at` are of
+-- the last change of its content: when its source made it, when a look noticed it, when it could be found. A retired document stays out of the index until a person restores it. `refused`: failed for its licence.
 -- `confirmed_until`: a person has said that it holds at least until then. `admitted_at`: when it was let in again, having
 -- been retired or refused: before that it was not late.
 ALTER TABLE documents DROP CONSTRAINT documents_state_check, ADD CONSTRAINT documents_state_check
     CHECK (state IN ('new', 'indexed', 'failed', 'retired')),
     ADD COLUMN versions int[] NOT NULL DEFAULT '{}',
+    ADD COLUMN arose_at timestamptz,
     ADD COLUMN noticed_at timestamptz,
     ADD COLUMN searchable_at timestamptz,
     ADD COLUMN failed_at timestamptz,
@@ -44,9 +45,9 @@ SELECT d.id, d.source_id, s.name AS source, d.path, d.title, d.uri, d.workspace,
     least(d.expires_at, s.expires_at) AS expires_at,
     coalesce(greatest(d.review_by, CASE WHEN d.review_by IS NOT NULL THEN d.confirmed_until END), s.review_by) AS review_by,
     encode(d.content_hash, 'hex') AS revision,
-    d.changed_at, d.noticed_at, d.searchable_at, d.indexed_at, d.failed_at,
-    CASE WHEN d.changed_at IS NOT NULL AND d.searchable_at IS NOT NULL
-        THEN greatest(extract(epoch FROM d.searchable_at - greatest(d.changed_at, s.added_at, d.admitted_at)), 0)::float8 END AS lag_s
+    coalesce(d.arose_at, d.changed_at) AS changed_at, d.noticed_at, d.searchable_at, d.indexed_at, d.failed_at,
+    CASE WHEN d.arose_at IS NOT NULL AND d.searchable_at IS NOT NULL
+        THEN greatest(extract(epoch FROM d.searchable_at - greatest(d.arose_at, s.added_at, d.admitted_at)), 0)::float8 END AS lag_s
 FROM documents d JOIN sources s ON s.id = d.source_id;
 GRANT SELECT ON standings TO tandem_reader;
 
