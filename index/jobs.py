@@ -1,14 +1,17 @@
 """The ledger: looks at sources and the jobs that come of them. It alone is the truth; a message only says "look"."""
 
+import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
 
+from index.connectors.connector import SourceUnavailable
 from index.documents import DocumentError
-from index.indexing import fail_document, index_document, remove_document
+from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.listing import fail_look, list_source
 from index.sources import Source
@@ -23,8 +26,12 @@ from tandem.settings import Settings
 
 QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
+AT_ONCE = 3
+"""Jobs that one worker does side by side: while one waits for its vectors, others are read, cut and written."""
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
+WATCH, WEBHOOK = "watch", "webhook"
+"""Who asks because something changed, but is no person."""
 LookState = Literal["queued", "listing", "running", "done", "failed"]
 log = logging.getLogger(__name__)
 
@@ -51,7 +58,8 @@ class ChunkCounts:
 class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
-    `error` is why the look failed, or what it is waiting for. `failures` are "path: reason", the first SHOWN_FAILURES.
+    `error` is why the look failed, or what it is waiting for. `failures` are what the listing had to say, then
+    "path: reason", the first SHOWN_FAILURES.
     """
 
     id: int
@@ -82,7 +90,8 @@ async def enqueue_look(
     parameters = {
         "source_id": source.id,
         "requested_by": requested_by,
-        "by_hand": requested_by != SCHEDULE,
+        "by_hand": requested_by not in (SCHEDULE, WATCH, WEBHOOK),
+        "is_news": requested_by != SCHEDULE,
         "accept_removals": accept_removals,
     }
     try:
@@ -141,26 +150,48 @@ async def run_next_job(database: Database, model: ModelClient, settings: Setting
         await _close_looks(database)
         return False
     async with keep_alive(database, settings, lease):
-        model_is_there = await _do(database, model, lease)
+        model_is_there = await _do(database, model, settings, lease)
     await _close_looks(database)
     return model_is_there
 
 
-async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
+async def run_due_jobs(
+    database: Database, model: ModelClient, settings: Settings, *, worker: str, may_go_on: Callable[[], bool]
+) -> bool:
+    """Does jobs until none is due or it may not go on; False when it did none. Raises what `run_next_job` raises.
+
+    The first, which may be a listing, alone; then AT_ONCE side by side.
+    """
+    if not (may_go_on() and await run_next_job(database, model, settings, worker=worker)):
+        return False
+
+    async def work() -> None:
+        while may_go_on() and await run_next_job(database, model, settings, worker=worker):
+            pass
+
+    for ended in await asyncio.gather(*(work() for _ in range(AT_ONCE)), return_exceptions=True):
+        if ended is not None:
+            raise ended
+    return True
+
+
+async def _do(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> bool:
     try:
         if lease.attempt > MAX_ATTEMPTS:
             await _give_up(database, lease, f"Its worker died {MAX_ATTEMPTS} times while working on it.")
         elif lease.kind == "list":
-            await list_source(database, model, lease)
+            await list_source(database, model, settings, lease)
         elif lease.kind == "remove":
             await remove_document(database, lease)
         else:
-            await index_document(database, model, lease)
+            await index_document(database, model, settings, lease)
     except LeaseLost:
         log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except SourceUnavailable as error:
+        await _try_later(database, lease, error)
     except (DocumentError, SourceError) as error:
         await _give_up(database, lease, f"{error.message} {error.remedy}" if lease.kind == "list" else error.message)
     except (DatabaseUnavailable, psycopg.OperationalError):
@@ -168,6 +199,15 @@ async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever a document brings up, the others go on, and the ledger says so
         await _record_fault(database, lease, error)
     return True
+
+
+async def _try_later(database: Database, lease: Lease, error: SourceUnavailable) -> None:
+    if lease.attempt < MAX_ATTEMPTS:
+        await retry(database, lease, error.message)
+    elif lease.kind == "list":
+        await _give_up(database, lease, f"{error.message} {error.remedy}")
+    else:
+        await leave_document(database, lease, error.message)
 
 
 async def _record_fault(database: Database, lease: Lease, error: Exception) -> None:
@@ -193,8 +233,9 @@ async def _give_up(database: Database, lease: Lease, reason: str) -> None:
 
 async def _close_looks(database: Database) -> None:
     """Ends the looks whose jobs have all ended. After a job's own commit, so that the last of two workers sees both."""
-    await database.execute(QUERIES["list_again"])
-    closed = await database.fetch_all(QUERIES["close_looks"])
+    async with database.connection() as connection, connection.pipeline():
+        await connection.execute(QUERIES["list_again"])
+        closed = await (await connection.execute(QUERIES["close_looks"])).fetchall()
     for row in closed:
         if row["version_id"] is not None:
             async with database.transaction() as connection:

@@ -4,7 +4,7 @@ WITH look AS (
     INSERT INTO looks AS l (source_id, requested_by, retry_failed, accept_removals)
     VALUES (%(source_id)s, %(requested_by)s, %(by_hand)s, %(accept_removals)s)
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO UPDATE SET
-        again = l.again OR (l.state <> 'queued' AND excluded.retry_failed),
+        again = l.again OR (l.state <> 'queued' AND %(is_news)s),
         retry_failed = l.retry_failed OR excluded.retry_failed,
         accept_removals = l.accept_removals OR excluded.accept_removals
     RETURNING id, xmax = 0 AS is_new
@@ -19,8 +19,8 @@ WITH look AS (
     INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals)
     SELECT s.id, %(requested_by)s, false, false FROM sources s
     WHERE NOT EXISTS (
-        SELECT FROM looks l WHERE l.source_id = s.id
-            AND (l.finished_at IS NULL OR l.requested_at > now() - make_interval(secs => %(interval_s)s))
+        SELECT FROM looks l WHERE l.source_id = s.id AND (l.finished_at IS NULL
+            OR l.requested_at > now() - make_interval(secs => coalesce(s.look_interval_s, %(interval_s)s)))
     )
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO NOTHING
     RETURNING id
@@ -60,7 +60,8 @@ SELECT EXISTS (
 ) AS due;
 
 -- name: read_look
--- why: counted from the jobs themselves, so that progress can never drift from the truth.
+-- why: counted from the jobs themselves, so that progress can never drift from the truth. Who may see the source may
+-- read it, so it names no document that fewer may see.
 SELECT l.id, s.name AS source, l.state,
     extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
     coalesce(l.error, max(j.error) FILTER (WHERE j.state = 'queued')) AS error,
@@ -74,8 +75,10 @@ SELECT l.id, s.name AS source, l.state,
     coalesce(sum(j.chunks_embedded), 0) AS chunks_embedded,
     coalesce(sum(j.chunks_kept), 0) + l.unchanged_chunks AS chunks_kept,
     coalesce(sum(j.chunks_removed), 0) AS chunks_removed,
-    ARRAY(SELECT path || ': ' || error FROM jobs WHERE look_id = l.id AND state = 'failed' AND kind <> 'list'
-        ORDER BY path LIMIT %(shown)s) AS failures
+    l.notes || ARRAY(SELECT f.path || ': ' || f.error FROM jobs f JOIN documents d ON d.id = f.document_id
+        WHERE f.look_id = l.id AND f.state = 'failed' AND f.kind <> 'list'
+            AND (d.workspace, d.audience) = (s.workspace, s.audience)
+        ORDER BY f.path LIMIT %(shown)s) AS failures
 FROM looks l JOIN sources s ON s.id = l.source_id LEFT JOIN jobs j ON j.look_id = l.id
 WHERE l.id = %(look_id)s
 GROUP BY l.id, s.id;

@@ -48,7 +48,13 @@ async def lease_job(database: Database, settings: Settings, worker: str) -> Leas
     if row is None:
         return None
     source = Source(
-        row["source_id"], row["name"], row["source_kind"], row["location"], row["workspace"], row["audience"]
+        row["source_id"],
+        row["name"],
+        row["source_kind"],
+        row["location"],
+        row["workspace"],
+        row["audience"],
+        row["options"],
     )
     return Lease(
         row["id"],
@@ -81,7 +87,7 @@ async def keep_alive(database: Database, settings: Settings, lease: Lease) -> As
 async def hold(connection: Connection, lease: Lease) -> None:
     """Locks the job's row for the caller's transaction. Raises LeaseLost when it is no longer this lease's.
 
-    Every transaction locks in the order source, job, document, terms, version: so none deadlocks.
+    Every transaction locks in the order source, job, document, terms, sizes: so none deadlocks.
     """
     await connection.execute(QUERIES["lock_source"], {"source_id": lease.source.id})
     parameters = {"job_id": lease.job_id, "token": lease.token}

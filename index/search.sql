@@ -1,10 +1,16 @@
 -- name: read_version
--- why: the version that is searched, how much of it the viewer may see, and how common the query's terms are in it.
-SELECT v.id, v.pipeline, v.documents, f.terms, f.found,
-    (SELECT coalesce(sum(chunks), 0)::bigint FROM chunk_counts WHERE version_id = v.id) AS visible
+-- why: the version that is searched, how much of it the viewer may see, and how common the query's terms are in that.
+SELECT v.id, v.pipeline, n.documents, n.chunks, f.terms, f.found
 FROM index_versions v, LATERAL (
-    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(greatest(documents, 0)), '{}') AS found
-    FROM term_frequencies WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+    SELECT coalesce(sum(documents), 0)::bigint AS documents, coalesce(sum(chunks), 0)::bigint AS chunks
+    FROM index_sizes WHERE version_id = v.id
+) n, LATERAL (
+    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(found), '{}') AS found
+    FROM (
+        SELECT term, sum(documents)::bigint AS found FROM term_frequencies
+        WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+        GROUP BY term HAVING sum(documents) > 0
+    ) AS counted
 ) f
 WHERE v.is_current;
 

@@ -1,10 +1,10 @@
 """The swap: a document's old chunks give way to its new ones, in the caller's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from tandem.db.pool import Connection
 from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "swap.sql")
-Key = TypeVar("Key", bound=Hashable)
+Place = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -75,77 +75,70 @@ async def swap_chunks(
         if new:
             common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
-    changes = _swap_changes(gone, version_id, len(new))
-    documents = await _swap_terms(connection, document_id, version_id, terms or {}, keep_other_versions)
-    for version, change in sorted(changes.items()):
-        parameters = {"document_id": document_id, "version_id": version, "change": change}
-        await connection.execute(QUERIES["count_chunks"], parameters)
-    await _count_documents(connection, documents)
+    place = await (await connection.execute(QUERIES["read_place"], {"document_id": document_id})).fetchone()
+    changes = _Changes()
+    changes.count_chunks(gone, -1)
+    if version_id is not None and place is not None:
+        changes.count_chunks([{"version_id": version_id, **place}] * len(new), 1)
+        changes.count_terms({"version_id": version_id, **place}, terms or {}, 1)
+    for row in await (
+        await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
+    ).fetchall():
+        if row["version_id"] == version_id or not keep_other_versions:
+            changes.count_terms(row, row["terms"].indices(), -1)
+    parameters = {"document_id": document_id, "version_id": version_id, "keep_others": keep_other_versions}
+    await connection.execute(QUERIES["delete_document_terms"], parameters)
+    if version_id is not None:
+        await connection.execute(QUERIES["set_document_terms"], parameters | {"terms": _vector(terms or {})})
+    await changes.write(connection)
     return SwapCounts(len(new), len(kept), len(gone))
 
 
 async def drop_source_chunks(connection: Connection, source_id: int) -> None:
     """Deletes all chunks of a source's documents."""
-    rows = await (await connection.execute(QUERIES["delete_source_terms"], {"source_id": source_id})).fetchall()
-    await _count_terms(
-        connection, _negated((row["version_id"], term) for row in rows for term in row["terms"].indices())
-    )
-    await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
-    await _count_documents(connection, _negated(row["version_id"] for row in rows))
+    changes = _Changes()
+    cursor = await connection.execute(QUERIES["delete_source_terms"], {"source_id": source_id})
+    for row in await cursor.fetchall():
+        changes.count_terms(row, row["terms"].indices(), -1)
+    cursor = await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
+    changes.count_chunks(await cursor.fetchall(), -1)
+    await changes.write(connection)
 
 
-async def _swap_terms(
-    connection: Connection,
-    document_id: int,
-    version_id: int | None,
-    terms: Mapping[int, float],
-    keep_other_versions: bool,
-) -> Counter[int]:
-    """Returns by how many the documents of each version changed."""
-    cursor = await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
-    old = {row["version_id"]: row["terms"].indices() for row in await cursor.fetchall()}
-    gone = [] if keep_other_versions else [version for version in old if version != version_id]
-    replaced = [*gone, version_id] if version_id in old else gone
-    changes = _negated((version, term) for version in replaced for term in old[version])
-    documents = _negated(gone)
-    await connection.execute(QUERIES["delete_document_terms"], {"document_id": document_id, "version_ids": gone})
-    if version_id is not None:
-        changes.update((version_id, term) for term in terms)
-        documents[version_id] += version_id not in old
-        parameters = {"document_id": document_id, "version_id": version_id, "terms": _vector(terms)}
-        await connection.execute(QUERIES["set_document_terms"], parameters)
-    await _count_terms(connection, changes)
-    return documents
+class _Changes:
+    """By how much a swap changes what is counted, by version and by who may see it."""
+
+    def __init__(self) -> None:
+        self._terms: Counter[tuple[int, str, str, int]] = Counter()
+        self._documents: Counter[Place] = Counter()
+        self._chunks: Counter[Place] = Counter()
+
+    def count_terms(self, row: Mapping[str, Any], terms: Iterable[int], change: int) -> None:
+        place = _place_of(row)
+        self._documents[place] += change
+        for term in terms:
+            self._terms[*place, term] += change
+
+    def count_chunks(self, rows: Iterable[Mapping[str, Any]], change: int) -> None:
+        for row in rows:
+            self._chunks[_place_of(row)] += change
+
+    async def write(self, connection: Connection) -> None:
+        changed = sorted(key for key, change in self._terms.items() if change)
+        columns = [list(column) for column in zip(*changed, strict=True)] or [[], [], [], []]
+        parameters = dict(zip(("versions", "workspaces", "audiences", "terms"), columns, strict=True))
+        await connection.execute(
+            QUERIES["count_terms"], parameters | {"changes": [self._terms[key] for key in changed]}
+        )
+        for place in sorted(self._documents.keys() | self._chunks.keys()):
+            documents, chunks = self._documents[place], self._chunks[place]
+            if documents or chunks:
+                named = dict(zip(("version_id", "workspace", "audience"), place, strict=True))
+                await connection.execute(QUERIES["count_size"], named | {"documents": documents, "chunks": chunks})
 
 
-async def _count_terms(connection: Connection, changes: Mapping[tuple[int, int], int]) -> None:
-    changed = sorted(key for key, change in changes.items() if change)
-    await connection.execute(
-        QUERIES["count_terms"],
-        {
-            "versions": [version for version, _ in changed],
-            "terms": [term for _, term in changed],
-            "changes": [changes[key] for key in changed],
-        },
-    )
-
-
-async def _count_documents(connection: Connection, changes: Mapping[int, int]) -> None:
-    for version, change in sorted(changes.items()):
-        await connection.execute(QUERIES["count_documents"], {"version_id": version, "change": change})
-
-
-def _swap_changes(gone: Sequence[DictRow], version_id: int | None, new: int) -> Counter[int]:
-    changes = _negated(row["version_id"] for row in gone)
-    if version_id is not None:
-        changes[version_id] += new
-    return changes
-
-
-def _negated(keys: Iterable[Key]) -> Counter[Key]:
-    counts: Counter[Key] = Counter()
-    counts.subtract(keys)
-    return counts
+def _place_of(row: Mapping[str, Any]) -> Place:
+    return row["version_id"], row["workspace"], row["audience"]
 
 
 def _place(indexed: IndexedChunk) -> dict[str, object]:

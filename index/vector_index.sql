@@ -1,7 +1,7 @@
 -- name: is_wanted
 -- why: an index costs writes and recall, so there is none while all chunks can be compared. One whose building was broken
 -- off is not valid, and is built anew.
-SELECT (SELECT coalesce(sum(c.chunks), 0) FROM chunk_counts c JOIN index_versions v ON v.id = c.version_id AND v.is_current)
+SELECT (SELECT coalesce(sum(c.chunks), 0) FROM index_sizes c JOIN index_versions v ON v.id = c.version_id AND v.is_current)
         > %(exact_up_to)s
     AND NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('chunks_by_embedding') AND indisvalid) AS wanted;
 

@@ -11,14 +11,6 @@ from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
 
 QUERIES = load_queries("index", "versions.sql")
-STATEMENTS_OF_PROMOTION = (
-    "promote_version",
-    "drop_other_chunks",
-    "drop_other_terms",
-    "drop_other_frequencies",
-    "drop_other_counts",
-    "empty_other_versions",
-)
 DENSE_WEIGHT, LEXICAL_WEIGHT, FEEDBACK_WEIGHT = 0.85, 0.15, 0.3
 
 
@@ -52,8 +44,7 @@ async def promote_version(connection: Connection, version_id: int) -> bool:
         "drop_other_chunks",
         "drop_other_terms",
         "drop_other_frequencies",
-        "drop_other_counts",
-        "empty_other_versions",
+        "drop_other_sizes",
     ):
         await connection.execute(QUERIES[statement], {"version_id": version_id})
     return True

@@ -28,14 +28,10 @@ DELETE FROM chunks WHERE version_id <> %(version_id)s;
 -- why: as its chunks.
 DELETE FROM document_terms WHERE version_id <> %(version_id)s;
 
--- name: drop_other_counts
--- why: as its chunks.
-DELETE FROM chunk_counts WHERE version_id <> %(version_id)s;
-
 -- name: drop_other_frequencies
 -- why: as its chunks.
 DELETE FROM term_frequencies WHERE version_id <> %(version_id)s;
 
--- name: empty_other_versions
--- why: their row stays, since documents may name it, but counts nothing.
-UPDATE index_versions SET documents = 0 WHERE id <> %(version_id)s;
+-- name: drop_other_sizes
+-- why: as its chunks.
+DELETE FROM index_sizes WHERE version_id <> %(version_id)s;

@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,24 +29,31 @@ commands = typer.Typer(help="Knowledge sources: add, list, remove.", no_args_is_
 
 @commands.command("add")
 def add(
-    path: Annotated[Path, typer.Argument(help="A folder of documents.")],
-    name: Annotated[str | None, typer.Option(help="Its name; the folder's own by default.")] = None,
+    location: Annotated[str, typer.Argument(help="A folder, a git repository, …: see docs/sources.md.")],
+    name: Annotated[str | None, typer.Option(help="Its name; the location's own by default.")] = None,
+    kind: Annotated[str | None, typer.Option(help="What the location is, where that is not plain.")] = None,
+    branch: Annotated[str | None, typer.Option(help="Of a git repository; its own default otherwise.")] = None,
+    pages: Annotated[int | None, typer.Option(min=1, help="Of a web site: how many at most; 1,000 otherwise.")] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="A web site may be on a private address, such as an intranet's.")
+    ] = False,
     audience: Annotated[
         str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")
     ] = EVERYONE,
     workspace: Annotated[str, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`.")] = ANYWHERE,
     as_json: AsJson = False,
 ) -> None:
-    """Add a folder; `tandem reindex` then reads it."""
-    run(_add(path, name, audience, workspace, as_json))
+    """Add a source; `tandem reindex` then reads it."""
+    options = {"branch": branch, "pages": pages, "allow_private": allow_private}
+    run(_add(as_json, location, name=name, kind=kind, options=options, audience=audience, workspace=workspace))
 
 
-async def _add(path: Path, name: str | None, audience: str, workspace: str, as_json: bool) -> None:
+async def _add(as_json: bool, location: str, **described: Any) -> None:
     from index.sources import add_source
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        source = await add_source(database, path, name=name, audience=audience, workspace=workspace, added_by=OPERATOR)
+        source = await add_source(database, location, added_by=OPERATOR, **described)
     if as_json:
         print(json.dumps(asdict(source)))
     else:
@@ -54,6 +61,42 @@ async def _add(path: Path, name: str | None, audience: str, workspace: str, as_j
             f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.",
             markup=False,
         )
+
+
+@commands.command("upload")
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="Files; one that was uploaded before is replaced.")],
+    source: Annotated[str, typer.Option(help="The source that they belong to; it is added if need be.")] = "uploads",
+    remove: Annotated[bool, typer.Option("--remove", help="Take files of these names out again.")] = False,
+) -> None:
+    """Upload files into the database, where every worker can read them."""
+    run(_upload(files, source, remove))
+
+
+async def _upload(files: list[Path], name: str, remove: bool) -> None:
+    from index.jobs import enqueue_look
+    from index.sources import add_source, find_source, list_sources
+    from index.uploads import KIND, put_uploads, read_file, remove_uploads
+
+    settings = begin("source", quiet=True)
+    read = [] if remove else [(file.name, read_file(file)) for file in files]
+    async with open_database(settings) as database:
+        if remove:
+            source = await find_source(database, name)
+            await remove_uploads(database, source, [file.name for file in files], actor=OPERATOR)
+        else:
+            known = [status.source for status in await list_sources(database)]
+            source = next((s for s in known if s.name == name), None) or await add_source(
+                database, "", name=name, kind=KIND, added_by=OPERATOR
+            )
+            await put_uploads(database, source, read, actor=OPERATOR)
+        await enqueue_look(database, settings, source, requested_by=OPERATOR, accept_removals=remove)
+    Console(highlight=False).print(
+        f"{'Removed' if remove else 'Uploaded'} {len(files)}. A worker re-indexes {name} in the background;"
+        f" `tandem reindex {name} --wait` does it now.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @commands.command("list")
@@ -158,8 +201,9 @@ async def _finish_looks(
     database: "Database", settings: "Settings", looks: list[int], *, show: bool
 ) -> "list[LookProgress]":
     """Works on the ledger beside any worker there is, until these looks are done."""
-    from index.jobs import read_look, run_next_job
+    from index.jobs import read_look, run_due_jobs
 
+    worker = f"reindex:{os.getpid()}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
         tasks = {look: bar.add_task("Looking", total=None) for look in looks}
@@ -179,7 +223,7 @@ async def _finish_looks(
 
             async def work() -> None:
                 while True:
-                    if not await run_next_job(database, model, settings, worker=f"reindex:{os.getpid()}"):
+                    if not await run_due_jobs(database, model, settings, worker=worker, may_go_on=lambda: True):
                         await asyncio.sleep(POLL_S)
 
             working = asyncio.create_task(work())

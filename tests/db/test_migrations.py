@@ -37,7 +37,17 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     known = list_migrations()
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
-        " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me')",
+        " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me');"
+        "INSERT INTO documents (source_id, path, workspace, audience, title, uri)"
+        " VALUES (1, 'a.md', '*', 'everyone', 'A', 'file:///a.md');"
+        "INSERT INTO index_versions (pipeline, chunks, is_current) VALUES ('{}', 2, true);"
+        "INSERT INTO chunks"
+        " (document_id, version_id, position, heading, text, hash, embedding, terms, workspace, audience)"
+        " SELECT 1, 1, n, '', 'a', 'a', array_fill(0, ARRAY[384])::halfvec, terms::sparsevec, '*', audience"
+        " FROM (VALUES (1, '{1:1.5,8:2}/1000000000', 'everyone'), (2, '{8:1}/1000000000', 'hr'))"
+        " AS rows (n, terms, audience);"
+        "INSERT INTO term_frequencies VALUES (1, 0, 1), (1, 7, 2)",
+        "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
     }
@@ -48,8 +58,16 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             with psycopg.connect(empty_url, autocommit=True) as connection:
                 connection.execute(sql.encode())
     with psycopg.connect(empty_url) as connection:
-        assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
+        assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
+        assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
+        found = connection.execute("SELECT audience, term, documents FROM term_frequencies ORDER BY 1, 2").fetchall()
+        assert found == [("everyone", 0, 1), ("everyone", 7, 1), ("hr", 7, 1)]
+        assert connection.execute("SELECT audience, documents, chunks FROM index_sizes ORDER BY 1").fetchall() == [
+            ("everyone", 1, 1),
+            ("hr", 1, 1),
+        ]
+        assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 
 
 def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:

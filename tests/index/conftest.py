@@ -63,19 +63,22 @@ class Room:
         return await self.database.fetch_all(query.encode(), parameters)
 
     async def check_counts(self) -> None:
-        """Asserts that what is counted of terms, documents and chunks is what is there."""
-        rows = await self.fetch("SELECT version_id, terms FROM document_terms")
-        counted = Counter((row["version_id"], term) for row in rows for term in row["terms"].indices())
-        stored = await self.fetch("SELECT version_id, term, documents FROM term_frequencies WHERE documents <> 0")
-        assert {(row["version_id"], row["term"]): row["documents"] for row in stored} == counted
-        versions = await self.fetch("SELECT id, documents FROM index_versions WHERE documents <> 0")
-        assert {row["id"]: row["documents"] for row in versions} == Counter(row["version_id"] for row in rows)
-        assert await self.fetch("SELECT * FROM chunk_counts WHERE chunks <> 0 ORDER BY 1, 2, 3") == await self.fetch(
-            "SELECT version_id, workspace, audience, count(*) AS chunks FROM chunks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        """Asserts that what is counted of terms, documents and chunks, by who may see them, is what is there."""
+        rows = await self.fetch("SELECT version_id, workspace, audience, terms FROM document_terms")
+        places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
+        terms = Counter(
+            (*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices()
         )
-        assert await self.fetch(
-            "SELECT DISTINCT version_id, document_id FROM chunks ORDER BY 1, 2"
-        ) == await self.fetch("SELECT version_id, document_id FROM document_terms ORDER BY 1, 2")
+        kept = await self.fetch(
+            "SELECT version_id, workspace, audience, term, documents FROM term_frequencies WHERE documents <> 0"
+        )
+        assert {tuple(row.values())[:-1]: row["documents"] for row in kept} == terms
+        assert await self.fetch("SELECT * FROM index_sizes WHERE chunks <> 0 ORDER BY 1, 2, 3") == await self.fetch(
+            "SELECT version_id, workspace, audience, count(DISTINCT document_id) AS documents, count(*) AS chunks"
+            " FROM chunks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        pairs = "SELECT DISTINCT document_id, version_id FROM {} ORDER BY 1, 2"
+        assert await self.fetch(pairs.format("chunks")) == await self.fetch(pairs.format("document_terms"))
 
 
 @pytest.fixture

@@ -18,27 +18,45 @@ CREATE POLICY viewer_reads ON document_terms FOR SELECT TO tandem_reader USING (
 );
 GRANT SELECT ON document_terms TO tandem_reader;
 
--- How rare a term is, is counted over documents now. What an older version counted in chunks stays relative to its chunks
--- until a new version takes its place.
-ALTER TABLE term_frequencies RENAME COLUMN chunks TO documents;
-ALTER TABLE index_versions RENAME COLUMN chunks TO documents;
-
--- How many chunks a viewer may see decides whether all of them are compared, or an index is asked.
-CREATE TABLE chunk_counts (
+-- How rare a term is, is counted over documents, for each group of people who may see them: else a score would tell that
+-- other audiences use the word.
+DROP TABLE term_frequencies;
+CREATE TABLE term_frequencies (
     version_id int NOT NULL REFERENCES index_versions,
     workspace text NOT NULL,
     audience text NOT NULL,
-    chunks bigint NOT NULL CHECK (chunks >= 0),
-    PRIMARY KEY (version_id, workspace, audience)
+    term int NOT NULL,
+    documents bigint NOT NULL,
+    PRIMARY KEY (version_id, workspace, audience, term)
 );
-INSERT INTO chunk_counts SELECT version_id, workspace, audience, count(*) FROM chunks GROUP BY 1, 2, 3;
-ALTER TABLE chunk_counts ENABLE ROW LEVEL SECURITY;
-CREATE POLICY viewer_reads ON chunk_counts FOR SELECT TO tandem_reader USING (
+ALTER TABLE term_frequencies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY viewer_reads ON term_frequencies FOR SELECT TO tandem_reader USING (
     (SELECT viewer_workspace()) IS NOT NULL
     AND workspace IN ('*', (SELECT viewer_workspace()))
     AND (audience = 'everyone' OR audience = ANY ((SELECT viewer_audiences())::text[]))
 );
-GRANT SELECT ON chunk_counts TO tandem_reader;
+GRANT SELECT ON term_frequencies TO tandem_reader;
+
+-- How many documents those are relative to; and how many chunks there are, which decides whether each is compared with a
+-- question, or an index is asked.
+CREATE TABLE index_sizes (
+    version_id int NOT NULL REFERENCES index_versions,
+    workspace text NOT NULL,
+    audience text NOT NULL,
+    documents bigint NOT NULL,
+    chunks bigint NOT NULL,
+    PRIMARY KEY (version_id, workspace, audience)
+);
+INSERT INTO index_sizes
+SELECT version_id, workspace, audience, count(DISTINCT document_id), count(*) FROM chunks GROUP BY 1, 2, 3;
+ALTER TABLE index_sizes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY viewer_reads ON index_sizes FOR SELECT TO tandem_reader USING (
+    (SELECT viewer_workspace()) IS NOT NULL
+    AND workspace IN ('*', (SELECT viewer_workspace()))
+    AND (audience = 'everyone' OR audience = ANY ((SELECT viewer_audiences())::text[]))
+);
+GRANT SELECT ON index_sizes TO tandem_reader;
+ALTER TABLE index_versions DROP COLUMN chunks;
 CREATE INDEX chunks_by_audience ON chunks (version_id, workspace, audience);
 
 -- The dimensions that a chunk's `terms` has, for an inverted index: only chunks that share a term with the question are scored.
@@ -61,7 +79,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT id FROM chunks
-    WHERE version_id = version AND term_ids && shared
+    WHERE version_id = version AND term_ids && shared AND own_workspace IS NOT NULL
         AND workspace IN ('*', own_workspace) AND audience = ANY (own_audiences || 'everyone'::text)
         AND (expires_at IS NULL OR expires_at > now())
     ORDER BY terms <#> question LIMIT n;
@@ -69,3 +87,8 @@ END
 $$;
 REVOKE ALL ON FUNCTION find_lexical_candidates FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_lexical_candidates TO tandem_reader;
+
+-- What an older version counts of its terms, until the next look has built a new one.
+INSERT INTO term_frequencies
+SELECT version_id, workspace, audience, term, count(DISTINCT document_id) FROM chunks, unnest(term_ids) AS term
+GROUP BY 1, 2, 3, 4;
