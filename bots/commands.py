@@ -7,7 +7,8 @@ from typing import Protocol
 from bots.rendering import describe_answer, describe_look, describe_sources, receipt_line
 from bots.surface import Event, Message
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Delta, Done, Progress, Question, Verdict
-from index.jobs import LookProgress, enqueue_look, read_look
+from index.audience import Viewer
+from index.jobs import ENDED, LookProgress, cancel_look, enqueue_look, read_look
 from index.sources import Source, list_sources
 from tandem.db.pool import Database
 from tandem.errors import ModelBusy, ModelUnavailable, QuestionRejected, SourceError
@@ -19,6 +20,7 @@ AWAY_PAUSE_S = 1.0
 ANSWER_S = 900.0  # no model is that slow: something hangs
 LOOK_EVERY_S = 1.0
 QUEUED_HINT_S = 10.0
+CANCEL = "cancel"
 WATCH_S = 3600.0
 UNTAKEN_S = 600.0
 
@@ -28,6 +30,8 @@ EMPTY_QUESTION = (
 )
 NOTHING_TO_EXPLAIN = "Nothing has been answered in this conversation yet. Ask something, and then ask why."
 NO_SOURCES = "There is nothing to re-index yet. Whoever runs me can add a folder with `tandem source add PATH`."
+
+NOTHING_TO_CANCEL = "Nothing is being re-indexed here at the moment."
 
 
 class Live(Protocol):
@@ -43,7 +47,7 @@ class Agent(Protocol):
 
     def answer(self, question: Question) -> AsyncIterator[AgentEvent]: ...
 
-    async def explain_last(self, conversation: str) -> Answer | None: ...
+    async def explain_last(self, conversation: str, viewer: Viewer) -> Answer | None: ...
 
     async def forget(self, conversation: str) -> None: ...
 
@@ -99,23 +103,28 @@ async def _stream(question: Question, live: Live, agent: Agent) -> Answer:
 
 
 async def explain(event: Event, agent: Agent) -> Message:
-    answer = await agent.explain_last(event.conversation)
+    answer = await agent.explain_last(event.conversation, event.viewer)
     return Message(describe_answer(answer) if answer else NOTHING_TO_EXPLAIN)
 
 
 async def show_sources(event: Event, database: Database) -> Message:
-    return Message(describe_sources(await list_sources(database, event.viewer)))
+    sources = await list_sources(database, event.viewer)
+    running = [status.look_id for status in sources if status.last_look_state == "running" and status.look_id]
+    looks = [await read_look(database, look_id) for look_id in running]
+    return Message(describe_sources(sources, {look.id: look for look in looks}))
 
 
 async def reindex(event: Event, live: Live, database: Database, settings: Settings) -> Message:
     """Asks for a look at the named source, or at all that the viewer may see, and shows how far it is.
 
-    A look that is open already is watched, not doubled, so this may be repeated. Raises SourceError for an unknown
-    name.
+    A look that is open already is watched, not doubled, so this may be repeated. `cancel`, with or without a name after
+    it, ends the open looks instead. Raises SourceError for an unknown name.
     """
-    sources = await _choose_sources(event, database)
+    sources, is_cancel = await _choose_sources(event, database)
     if not sources:
         return Message(NO_SOURCES)
+    if is_cancel:
+        return await _cancel(event, sources, database)
     ids = [await enqueue_look(database, settings, source, requested_by=event.user) for source in sources]
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -124,7 +133,7 @@ async def reindex(event: Event, live: Live, database: Database, settings: Settin
         looks = [await read_look(database, look_id) for look_id in ids]
         passed = clock() - began
         waiting = all(look.state == "queued" for look in looks)
-        if all(look.state in ("done", "failed") for look in looks):
+        if all(look.state in ENDED for look in looks):
             return Message("\n".join(describe_look(look) for look in looks))
         if passed > (UNTAKEN_S if waiting else WATCH_S):
             ending = (
@@ -142,9 +151,20 @@ async def reindex(event: Event, live: Live, database: Database, settings: Settin
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _choose_sources(event: Event, database: Database) -> list[Source]:
+async def _cancel(event: Event, sources: Sequence[Source], database: Database) -> Message:
+    ended = [await cancel_look(database, source, cancelled_by=event.user) for source in sources]
+    looks = [await read_look(database, look_id) for look_id in ended if look_id is not None]
+    return Message("\n".join(describe_look(look) for look in looks) or NOTHING_TO_CANCEL)
+
+
+async def _choose_sources(event: Event, database: Database) -> tuple[list[Source], bool]:
+    """The sources that are meant, and whether their looks are to be cancelled; a source may be named `cancel` too."""
     visible = [status.source for status in await list_sources(database, event.viewer)]
-    wanted = event.text.strip()
+    wanted, is_cancel = event.text.strip(), False
+    if not any(source.name.casefold() == wanted.casefold() for source in visible):
+        word, _, name = wanted.partition(" ")
+        if word.casefold() == CANCEL:
+            wanted, is_cancel = name.strip(), True
     chosen = [source for source in visible if source.name.casefold() == wanted.casefold()] if wanted else visible
     if wanted and not chosen:
         known = ", ".join(f"`{source.name}`" for source in visible)
@@ -152,7 +172,7 @@ async def _choose_sources(event: Event, database: Database) -> list[Source]:
             f"There is no source `{wanted[:80].replace('`', '')}` here.",
             remedy=f"The ones I know are {known}." if known else NO_SOURCES,
         )
-    return chosen
+    return chosen, is_cancel
 
 
 def _progress_line(looks: Sequence[LookProgress]) -> str:
@@ -162,5 +182,5 @@ def _progress_line(looks: Sequence[LookProgress]) -> str:
     line = describe_look(current)
     if len(looks) == 1:
         return line
-    ended = sum(look.state in ("done", "failed") for look in looks)
+    ended = sum(look.state in ENDED for look in looks)
     return f"{ended} of {len(looks)} sources done · {line}"

@@ -13,13 +13,19 @@ from bots import commands
 from bots.commands import Agent
 from bots.faults import apologise, describe_fault
 from bots.inbox import DATABASE_TROUBLE, Claim, Inbox, LeaseLost
+from bots.reviews import present_notice
 from bots.surface import Event, Kind, Message, Reply, ReplyImpossible, Surface
 from tandem.db.pool import Database
 from tandem.errors import TandemError
 from tandem.settings import Settings
 
-LANES: tuple[tuple[tuple[Kind, ...], int], ...] = ((("question", "why", "sources"), 8), (("reindex",), 16))
-"""Kinds, and how many of them one replica answers at once: a re-index mostly waits, and must not hold up questions."""
+LANES: tuple[tuple[tuple[Kind, ...], int], ...] = (
+    (("question", "why", "sources"), 8),
+    (("reindex",), 16),
+    (("review",), 2),
+)
+"""Kinds, and how many of them one replica answers at once: a re-index mostly waits, and must not hold up questions,
+nor must many notices."""
 POLL_S = 0.5  # how soon another replica's event is seen; an event accepted here is taken at once
 PRUNE_EVERY_S = 3600.0
 MOST_ATTEMPTS = 3
@@ -224,6 +230,8 @@ class Conversation:
                 return await commands.show_sources(event, self._database)
             case "reindex":
                 return await commands.reindex(event, live, self._database, self._settings)
+            case "review":
+                return await present_notice(int(event.text), self._database, self._settings)
 
     async def _finish(self, event: Event, reply: Reply, message: Message) -> str | None:
         """Shows the message; if the platform keeps refusing it, an error instead, whose number is returned."""

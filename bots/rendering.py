@@ -1,17 +1,21 @@
 """What Tandem knows, in words and Markdown that every surface can show."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bots.surface import Choice, Message
 from graph.answers import Answer, Citation, Route
 from index.jobs import LookProgress
+from index.reviews import Notice
 from index.sources import SourceStatus
 
 SMALLEST_LIMIT = 80
 SHOWN_FAILURES = 5
 QUOTE_LENGTH = 160
+REVISION_LENGTH = 12
 BAR_LENGTH = 20
 
 _ROUTES: dict[Route, tuple[str, str]] = {
@@ -93,10 +97,12 @@ def _cut(text: str, room: int) -> tuple[str, str]:
 
 
 def receipt_line(answer: Answer) -> str:
-    """One short line: who answered, from how many sources, in how long, and why."""
+    """One short line: who answered, from how many sources, which are due for review, in how long, and why."""
     parts = [_ROUTES[answer.route][0]]
     if answer.citations:
         parts.append(_count(len(answer.citations), "source"))
+    if due := [f"[{citation.n}]" for citation in answer.citations if citation.is_due]:
+        parts.append(f"due for review: {', '.join(due)}")
     parts.append(_seconds(answer.receipt.timings_ms.total / 1000))
     return " · ".join([*parts, *answer.receipt.reasons[:1]])
 
@@ -123,8 +129,26 @@ def describe_answer(answer: Answer) -> str:
 
 
 def _describe_citation(citation: Citation) -> str:
-    age = f", indexed {describe_age(citation.indexed_at)}" if citation.indexed_at else ""
-    return f"- [{citation.n}] {_code(citation.title)}{age}, score {citation.score:.2f}: {_inline(citation.quote)}"
+    if citation.is_withheld:
+        return f"- [{citation.n}] can no longer be found here, so nothing is told of it"
+    facts = [_code(citation.title)]
+    if citation.source:
+        facts.append(f"from {_code(citation.source)}")
+    if citation.revision:
+        facts.append(f"revision {_code(citation.revision[:REVISION_LENGTH])}")
+    if citation.changed_at:
+        facts.append(f"changed {describe_age(citation.changed_at)}")
+    if citation.lag_s is not None:
+        facts.append(f"found {describe_lag(citation.lag_s)} later")
+    if citation.indexed_at:
+        facts.append(f"indexed {describe_age(citation.indexed_at)}")
+    if citation.owner:
+        facts.append(f"owner {_code(citation.owner)}")
+    if citation.licence:
+        facts.append(f"licence {_code(citation.licence)}")
+    if citation.review_by and citation.is_due:
+        facts.append(f"due for review since {citation.review_by:%Y-%m-%d}")
+    return f"- [{citation.n}] {', '.join(facts)}, score {citation.score:.2f}: {_inline(citation.quote)}"
 
 
 def describe_look(progress: LookProgress) -> str:
@@ -139,7 +163,11 @@ def describe_look(progress: LookProgress) -> str:
         case "running":
             filled = BAR_LENGTH * progress.done // max(progress.total, 1)
             bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
-            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}{trouble}"
+            left = f", {describe_left(progress.seconds_left)}" if progress.seconds_left is not None else ""
+            return f"{name}: {bar} {progress.done:,} of {_count(progress.total, 'document')}{left}{trouble}"
+        case "cancelled":
+            done = f"{progress.done:,} of {_count(progress.total, 'document')}"
+            return f"{name}: cancelled after {done}. What is indexed stays."
         case "failed":
             return f"{name}: failed. {progress.error or 'The worker gave no reason.'}"
         case "done":
@@ -153,8 +181,8 @@ def describe_look(progress: LookProgress) -> str:
             return "\n".join([summary, *_list_failures(progress.failures, found.failed)])
 
 
-def describe_sources(sources: Sequence[SourceStatus]) -> str:
-    """One line a source, with what could not be read."""
+def describe_sources(sources: Sequence[SourceStatus], running: Mapping[int, LookProgress] | None = None) -> str:
+    """One line a source, with its running look, what is due for review, and what could not be read."""
     if not sources:
         return "There are no sources here yet. Whoever runs me can add one with `tandem source add PATH`."
     lines: list[str] = []
@@ -163,9 +191,40 @@ def describe_sources(sources: Sequence[SourceStatus]) -> str:
         if status.last_look_state not in (None, "done"):
             looked += f" ({status.last_look_state})"
         counts = f"{_count(status.documents, 'document')}, {_count(status.chunks, 'passage')}"
+        if status.lag_p50_s is not None and status.lag_p95_s is not None:
+            looked += f", changes found after {describe_lag(status.lag_p50_s)} (p50)"
+            looked += f", {describe_lag(status.lag_p95_s)} (p95)"
         lines.append(f"- {_code(status.source.name)} ({status.source.kind}): {counts}, {looked}")
+        if look := (running or {}).get(status.look_id or 0):
+            lines.append(f"  - {describe_look(look).partition(': ')[2]}")
+        if status.due:
+            lines.append(f"  - due for review: {_count(status.due, 'document')}")
         lines += [f"  {line}" for line in _list_failures(status.failures, status.failed)]
     return "\n".join(lines)
+
+
+def describe_notice(notice: Notice | None, days: int, *, said: str = "") -> Message:
+    """What an owner is told of a document or source of theirs, as it stands, with what they can do about it."""
+    if notice is None:
+        return Message("What this was about is no longer among the sources.")
+    if notice.document_id is None:
+        name = f"The source {_code(notice.source)}"
+    else:
+        name = f"{_code(notice.title or '')} ({_code(notice.path or '')} in {_code(notice.source)})"
+    if notice.state == "retired":
+        choices, told = [Choice("Restore", f"restore:{notice.id}")], f"{name} is retired."
+    elif notice.review_by is not None and notice.review_by <= datetime.now(UTC):
+        told = f"{name} is due for review since {notice.review_by:%Y-%m-%d}. Does it still hold?"
+        choices = [
+            Choice(f"Still valid ({_count(days, 'day')})", f"confirm:{notice.id}"),
+            Choice("Re-index", f"reindex:{notice.id}"),
+        ]
+        if notice.document_id is not None:
+            choices.append(Choice("Retire", f"retire:{notice.id}"))
+    else:
+        until = f"until {notice.review_by:%Y-%m-%d}" if notice.review_by else "without an end"
+        choices, told = [], f"{name} is valid {until}."
+    return Message(f"{told}\n\n{said}" if said else told, choices=tuple(choices))
 
 
 def describe_age(moment: datetime, *, now: datetime | None = None) -> str:
@@ -181,6 +240,22 @@ def describe_age(moment: datetime, *, now: datetime | None = None) -> str:
         if passed >= length:
             return f"{_count(passed // length, unit)} ago"
     return "just now"
+
+
+def describe_lag(seconds: float) -> str:
+    """A lag, in the unit that tells it best."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def describe_left(seconds: float) -> str:
+    """How long it will still take, as exactly as such an estimate can be."""
+    if seconds < 50:
+        return f"about {max(10, math.ceil(seconds / 10) * 10)} s left"
+    minutes = math.ceil(seconds / 60)
+    return f"about {minutes} min left" if minutes < 100 else f"about {_count(round(minutes / 60), 'hour')} left"
 
 
 def _list_failures(failures: Sequence[str], failed: int) -> list[str]:

@@ -8,7 +8,9 @@ from graph.answers import Citation
 from index.audience import Viewer
 from tandem.errors import TandemError
 
-Kind = Literal["question", "reindex", "sources", "why"]
+Kind = Literal["question", "reindex", "sources", "why", "review"]
+REVIEW_LINE = "Something that you own is due for review"
+"""What a notice says before its text is there; a phone shows this."""
 
 
 class ReplyImpossible(TandemError):
@@ -23,7 +25,8 @@ class Event:
 
     `id` is the platform's own id with the platform's name before it (`slack:C1:1726.0001`), the same on every
     redelivery. `conversation` names the thread and keys the memory. `address` says where the reply goes, in the
-    surface's own terms, and is stored as JSON. `text` is the question, or the command's argument.
+    surface's own terms, and is stored as JSON. `text` is the question, the command's argument, or the number of the
+    notice that an owner is to be given: nobody asked for that, and it is stored all the same, to be given once.
     """
 
     id: str
@@ -37,16 +40,26 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A button under a message; `value` comes back when somebody presses it."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Message:
     """A finished reply: Markdown as models and documents wrote it, which the surface escapes and splits.
 
-    `feedback_for` is the answer's id where thumbs are wanted. `receipt` is one line about the route.
+    `feedback_for` is the answer's id where thumbs are wanted. `receipt` is one line about the route. `choices` are the
+    buttons of a notice; a surface without buttons leaves them out.
     """
 
     markdown: str
     citations: tuple[Citation, ...] = ()
     receipt: str = ""
     feedback_for: str | None = None
+    choices: tuple[Choice, ...] = ()
 
 
 class Reply(Protocol):

@@ -33,7 +33,7 @@ Ask anything. Tandem answers from the model or from the documents, and says whic
 
 /why             how the last answer came about
 /sources         what the documents are, and how many
-/reindex [name]  look at the documents again, at one source or at all
+/reindex [name]  look at the documents again, at one source or at all; `/reindex cancel [name]` ends that
 /new             a new conversation that knows nothing of this one
 /help            this text
 /quit            leave (ctrl-D too)

@@ -16,9 +16,11 @@ from graph.nodes.grounded import answer_from_passages
 from graph.nodes.recall import recall
 from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
+from graph.provenance import withhold_citations
 from graph.records import find_last_answer, store_feedback
 from graph.routing import Router, RuleRouter
 from graph.state import Context, State
+from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
 from tandem.db.pool import Database
 from tandem.errors import QuestionRejected
@@ -73,9 +75,10 @@ class Agent:
         await self._checkpointer.aprune([question.conversation], strategy="keep_latest")
         yield Done(answer)
 
-    async def explain_last(self, conversation: str) -> Answer | None:
-        """The newest answer of the conversation, for `/why`."""
-        return await find_last_answer(self._database, conversation)
+    async def explain_last(self, conversation: str, viewer: Viewer) -> Answer | None:
+        """The newest answer of the conversation, for `/why`, without what the viewer could not find now."""
+        answer = await find_last_answer(self._database, conversation)
+        return await withhold_citations(self._database, viewer, answer) if answer else None
 
     async def forget(self, conversation: str) -> None:
         """Empties the thread's memory; kept answers stay."""

@@ -1,7 +1,8 @@
 """What goes into the agent and what comes out of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from index.audience import Viewer
@@ -25,7 +26,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Citation:
-    """`n` is the number in the answer's text; `quote` is verbatim from the passage."""
+    """`n` is the number in the answer's text; `quote` is verbatim from the passage.
+
+    The rest is of the passage's document as it stood when it was cited; None is unknown. `revision` is a hash of its
+    content, `lag_s` how long after `changed_at` it could be found. One that is withheld tells only its number.
+    """
 
     n: int
     title: str
@@ -33,6 +38,25 @@ class Citation:
     quote: str
     score: float
     indexed_at: datetime | None = None
+    document_id: int | None = None
+    source: str | None = None
+    owner: str | None = None
+    licence: str | None = None
+    revision: str | None = None
+    changed_at: datetime | None = None
+    lag_s: float | None = None
+    review_by: datetime | None = None
+    is_withheld: bool = False
+
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody should have looked whether it still holds."""
+        return self.review_by is not None and self.review_by <= datetime.now(UTC)
+
+
+def cited_documents(citations: Iterable[Citation]) -> list[int]:
+    """The ids of the documents that these stand on, as far as they are known."""
+    return sorted({citation.document_id for citation in citations if citation.document_id is not None})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The receipt: how an answer came about, made the same way for every route."""
 
 from graph.answers import Answer, Citation, Receipt, Route, Timings, Tokens
+from graph.provenance import trace_citations
 from graph.records import answer_id
 from graph.routing import Decision
 from graph.state import Context, State
@@ -32,6 +33,6 @@ async def make_answer(
         question=context.question.text,
         answer=text,
         route=route,
-        citations=citations,
+        citations=await trace_citations(context.database, context.question.viewer, citations),
         receipt=receipt,
     )

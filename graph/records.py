@@ -55,6 +55,11 @@ async def store_answer(
     )
 
 
+async def drop_answer(database: Database, answer: Answer) -> None:
+    """Forgets an answer that may not be given again."""
+    await database.execute(SQL["delete_answer"], {"id": answer.id})
+
+
 async def store_feedback(database: Database, identity: str, *, person: str, verdict: Verdict) -> bool:
     """Keeps the person's verdict; False when there is no such answer."""
     parameters = {"answer_id": identity, "person": person, "verdict": verdict}

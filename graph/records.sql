@@ -13,6 +13,10 @@ VALUES (%(id)s, %(question_id)s, %(conversation)s, %(question)s, %(standalone)s,
         %(citations)s::jsonb, %(receipt)s::jsonb, %(inputs)s::jsonb)
 ON CONFLICT (question_id) DO NOTHING
 
+-- name: delete_answer
+-- why: what it cites has expired or was withdrawn since, so the event is answered anew
+DELETE FROM answers WHERE id = %(id)s
+
 -- name: upsert_feedback
 -- why: one verdict a person; a second click changes it, and a click on an unknown answer touches no row
 INSERT INTO feedback (answer_id, person, verdict)

@@ -2,11 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from langgraph.channels import UntrackedValue
 
-from graph.answers import Answer, Question
+from graph.answers import Answer, Question, cited_documents
 from graph.routing import Decision, Router
 from index.search import SearchResult
 from tandem.db.pool import Database
@@ -16,12 +16,23 @@ REMEMBERED = 8  # exchanges; older ones no longer help a follow-up
 
 
 class Exchange(TypedDict):
-    """One question and its answer, as the checkpointer keeps them."""
+    """One question and its answer, as the checkpointer keeps them; `cited` are the documents that it stands on."""
 
     question_id: str
     question: str
     standalone: str
     answer: str
+    cited: NotRequired[list[int]]
+
+
+def make_exchange(question: Question, standalone: str, answer: Answer) -> Exchange:
+    return Exchange(
+        question_id=question.id,
+        question=question.text,
+        standalone=standalone,
+        answer=answer.answer,
+        cited=cited_documents(answer.citations),
+    )
 
 
 def keep_recent(history: list[Exchange], added: list[Exchange]) -> list[Exchange]:

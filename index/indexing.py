@@ -15,6 +15,7 @@ from index.connectors.registry import open_connector
 from index.documents import DocumentError, ExtractedDocument, RawDocument
 from index.extraction import extract_document
 from index.leases import Lease, LeaseLost, finish, finish_failed, hold
+from index.licences import LicenceRefused, list_allowed
 from index.swap import IndexedChunk, swap_chunks
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
@@ -38,16 +39,18 @@ async def index_document(database: Database, model: ModelClient, settings: Setti
     """Makes the index say what the document says now.
 
     Nothing is written until all is at hand; then one transaction swaps the document and ends the job.
-    Raises DocumentError when it cannot be read, SourceUnavailable, ModelUnavailable or ModelBusy when it may be later,
-    LeaseLost when overtaken.
+    Raises DocumentError when it cannot be read, LicenceRefused; SourceUnavailable, ModelUnavailable or ModelBusy when
+    it may be later; LeaseLost when overtaken.
     """
     if lease.fault:
         raise DocumentError(lease.fault)
     raw = await open_connector(lease.source, settings, database).read(lease.path, lease.stamp)
     content_hash = hashlib.blake2b(raw.data, digest_size=16).digest()
-    if await _is_unchanged(database, lease, raw, content_hash):
+    allowed = list_allowed(settings)
+    if await _is_unchanged(database, lease, raw, content_hash, allowed):
         return
     document, drafts = await asyncio.to_thread(_prepare, raw.data, raw.name or lease.path)
+    await _check_licence(database, lease, document, allowed)
     known = await _find_embeddings(database, lease, drafts)
     new = {draft.hash: draft.context for draft in drafts if draft.hash not in known}
     known |= await _embed(model, new)
@@ -68,16 +71,22 @@ async def remove_document(database: Database, lease: Lease) -> None:
         await connection.execute(QUERIES["delete_document"], {"document_id": document_id})
 
 
-async def fail_document(database: Database, lease: Lease, reason: str) -> None:
+async def fail_document(database: Database, lease: Lease, reason: str, refusal: LicenceRefused | None = None) -> None:
     """Records why the document cannot be read, and drops its passages: what they say may no longer be true.
 
-    Raises LeaseLost.
+    With `refusal` the reason is its licence, and it comes back once that is allowed. Raises LeaseLost.
     """
     async with database.transaction() as connection:
         await hold(connection, lease)
         document_id = (await _lock_document(connection, lease))["id"]
         counts = await swap_chunks(connection, document_id, None, [])
-        parameters = {"document_id": document_id, "stamp": lease.stamp, "reason": reason}
+        parameters = {
+            "document_id": document_id,
+            "stamp": lease.stamp,
+            "reason": reason,
+            "refused": refusal is not None,
+            "licence": refusal.licence if refusal else None,
+        }
         await connection.execute(QUERIES["fail_document"], parameters)
         await finish_failed(connection, lease, reason, counts.removed)
 
@@ -92,7 +101,10 @@ async def leave_document(database: Database, lease: Lease, reason: str) -> None:
 
 
 async def _lock_document(connection: Connection, lease: Lease) -> DictRow:
-    """Returns the document's id, and what was indexed of it and when. Raises LeaseLost when it is gone."""
+    """Returns the document's id, what was indexed of it and when, and when its source expires.
+
+    Raises LeaseLost when it is gone.
+    """
     parameters = {"document_id": lease.document_id}
     row = await (await connection.execute(QUERIES["lock_document"], parameters)).fetchone()
     if row is None:
@@ -100,13 +112,16 @@ async def _lock_document(connection: Connection, lease: Lease) -> DictRow:
     return row
 
 
-async def _is_unchanged(database: Database, lease: Lease, raw: RawDocument, content_hash: bytes) -> bool:
-    """The second gate. Ends the job when the content is what was indexed, by the same pipeline."""
+async def _is_unchanged(
+    database: Database, lease: Lease, raw: RawDocument, content_hash: bytes, allowed: list[str]
+) -> bool:
+    """The second gate. Ends the job when the content is what was indexed, by the same pipeline, and may be."""
     parameters = {
         "document_id": lease.document_id,
         "version_id": lease.version_id,
         "content_hash": content_hash,
         "stamp": raw.stamp,
+        "licences": allowed,
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
@@ -114,6 +129,13 @@ async def _is_unchanged(database: Database, lease: Lease, raw: RawDocument, cont
         if row is not None:
             await finish(connection, lease, "unchanged", (0, row["chunks"], 0))
     return row is not None
+
+
+async def _check_licence(database: Database, lease: Lease, document: ExtractedDocument, allowed: list[str]) -> None:
+    parameters = {"source_id": lease.source.id, "licence": document.licence, "licences": allowed}
+    row = await database.fetch_one(QUERIES["check_licence"], parameters)
+    if row is not None and not row["is_allowed"]:
+        raise LicenceRefused(document.licence, row["licence"])
 
 
 def _prepare(data: bytes, path: str) -> tuple[ExtractedDocument, list[_Draft]]:
@@ -155,6 +177,7 @@ async def _swap(
 ) -> None:
     parameters = {
         "document_id": lease.document_id,
+        "look_id": lease.look_id,
         "version_id": lease.version_id,
         "content_hash": content_hash,
         "stamp": raw.stamp,
@@ -174,7 +197,8 @@ async def _swap(
             lease.version_id,
             chunks,
             weigh_terms(count_terms(f"{document.title}\n{document.text}"), OF_DOCUMENT),
-            expires_at=document.expires_at,
+            # the source's own end counts too, so that each row says by itself until when it may be read
+            expires_at=min(filter(None, (document.expires_at, before["source_expires_at"])), default=None),
             keep_other_versions=before["content_hash"] == content_hash,
         )
         await connection.execute(QUERIES["update_document"], parameters)

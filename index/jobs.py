@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
+from psycopg.rows import DictRow
 
 from index.connectors.connector import SourceUnavailable
 from index.documents import DocumentError
 from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
+from index.licences import LicenceRefused
 from index.listing import fail_look, list_source
 from index.sources import Source
 from index.vector_index import keep_vector_index
-from index.versions import promote_version
+from index.versions import KEPT_DAYS, promote_version, prune_versions
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
@@ -32,7 +34,10 @@ SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
 WATCH, WEBHOOK = "watch", "webhook"
 """Who asks because something changed, but is no person."""
-LookState = Literal["queued", "listing", "running", "done", "failed"]
+LookState = Literal["queued", "listing", "running", "done", "failed", "cancelled"]
+ENDED: frozenset[LookState] = frozenset({"done", "failed", "cancelled"})
+MEASURED = 3
+"""Documents that must be done before the others' time is told from them."""
 log = logging.getLogger(__name__)
 
 
@@ -58,8 +63,9 @@ class ChunkCounts:
 class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
-    `error` is why the look failed, or what it is waiting for. `failures` are what the listing had to say, then
-    "path: reason", the first SHOWN_FAILURES.
+    `seconds_left` is told from the documents that are done, once there are enough of them. `error` is why the look
+    failed, or what it is waiting for. `failures` are what the listing had to say, then "path: reason", the first
+    SHOWN_FAILURES.
     """
 
     id: int
@@ -72,6 +78,7 @@ class LookProgress:
     seconds: float
     error: str | None
     failures: tuple[str, ...]
+    seconds_left: float | None = None
 
 
 async def enqueue_look(
@@ -118,12 +125,37 @@ async def read_look(database: Database, look_id: int) -> LookProgress:
         seconds=row["seconds"],
         error=row["error"],
         failures=tuple(row["failures"]),
+        seconds_left=_estimate(row),
     )
+
+
+def _estimate(row: DictRow) -> float | None:
+    if row["state"] != "running" or row["error"] or row["done"] < MEASURED:
+        return None
+    return float(row["running_s"] / row["done"] * (row["total"] - row["done"]))
+
+
+async def cancel_look(database: Database, source: Source, *, cancelled_by: str) -> int | None:
+    """Ends the source's open look and returns its id; None when there is none.
+
+    What was indexed stays, and what a worker has in hand is not written any more. What is missing comes with the next
+    look, such as the schedule's.
+    """
+    async with database.transaction() as connection:
+        await connection.execute(QUERIES["lock_source"], {"source_id": source.id})
+        parameters = {"source_id": source.id, "cancelled_by": cancelled_by}
+        row = await (await connection.execute(QUERIES["cancel_look"], parameters)).fetchone()
+        if row is None:
+            return None
+        await connection.execute(QUERIES["cancel_jobs"], {"look_id": row["id"]})
+        await connection.execute(QUERIES["forget_cursor"], {"source_id": source.id})
+    return int(row["id"])
 
 
 async def enqueue_due_looks(database: Database, settings: Settings) -> int:
     """Asks for a look at every source that none was asked for within the look interval; returns how many those are."""
     await database.execute(QUERIES["forget_old_looks"])
+    await prune_versions(database, pruned_by=SCHEDULE, kept_days=KEPT_DAYS)
     added = await database.execute(
         QUERIES["add_due_looks"], {"interval_s": settings.look_interval_s, "requested_by": SCHEDULE}
     )
@@ -186,10 +218,12 @@ async def _do(database: Database, model: ModelClient, settings: Settings, lease:
         else:
             await index_document(database, model, settings, lease)
     except LeaseLost:
-        log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
+        log.info("job %d: cancelled, taken over by another worker, or its source was removed", lease.job_id)
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except LicenceRefused as error:
+        await _give_up(database, lease, error.message, error)
     except SourceUnavailable as error:
         await _try_later(database, lease, error)
     except (DocumentError, SourceError) as error:
@@ -221,14 +255,14 @@ async def _record_fault(database: Database, lease: Lease, error: Exception) -> N
         await retry(database, lease, reason)
 
 
-async def _give_up(database: Database, lease: Lease, reason: str) -> None:
+async def _give_up(database: Database, lease: Lease, reason: str, refusal: LicenceRefused | None = None) -> None:
     try:
         if lease.kind == "list":
             await fail_look(database, lease, reason)
         else:
-            await fail_document(database, lease, reason)
+            await fail_document(database, lease, reason, refusal)
     except LeaseLost:
-        log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
+        log.info("job %d: cancelled, taken over by another worker, or its source was removed", lease.job_id)
 
 
 async def _close_looks(database: Database) -> None:
@@ -238,7 +272,6 @@ async def _close_looks(database: Database) -> None:
         closed = await (await connection.execute(QUERIES["close_looks"])).fetchall()
     for row in closed:
         if row["version_id"] is not None:
-            async with database.transaction() as connection:
-                await promote_version(connection, row["version_id"])
+            await promote_version(database, row["version_id"])
     if closed:
         await keep_vector_index(database)

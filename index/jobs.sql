@@ -10,8 +10,36 @@ WITH look AS (
     RETURNING id, xmax = 0 AS is_new
 ), job AS (
     INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look WHERE is_new
+), audit AS (
+    INSERT INTO audit_trail (actor, action, subject)
+    SELECT %(requested_by)s, 're-index', name FROM sources WHERE id = %(source_id)s AND %(by_hand)s
 )
 SELECT id FROM look;
+
+-- name: lock_source
+-- why: waits for the writes that are under way, and lets none begin: then no job of the source is locked by anybody.
+SELECT FROM sources WHERE id = %(source_id)s FOR UPDATE;
+
+-- name: cancel_look
+-- why: first the look, so that it gets no further job.
+WITH look AS (
+    UPDATE looks SET state = 'cancelled', again = false, finished_at = now()
+    WHERE source_id = %(source_id)s AND state IN ('queued', 'listing', 'running')
+    RETURNING id, source_id
+), audit AS (
+    INSERT INTO audit_trail (actor, action, subject)
+    SELECT %(cancelled_by)s, 'cancel re-index', s.name FROM look JOIN sources s ON s.id = look.source_id
+)
+SELECT id FROM look;
+
+-- name: cancel_jobs
+-- why: whoever holds one of them finds its lease gone, and writes nothing.
+UPDATE jobs SET state = 'cancelled', lease_until = NULL, error = NULL, finished_at = now()
+WHERE look_id = %(look_id)s AND state IN ('queued', 'running');
+
+-- name: forget_cursor
+-- why: what was listed and then cancelled is listed again, whatever the source has to say of what changed since.
+UPDATE sources SET cursor = NULL WHERE id = %(source_id)s;
 
 -- name: add_due_looks
 -- why: every source is looked at now and then, also when nobody asks.
@@ -64,6 +92,7 @@ SELECT EXISTS (
 -- read it, so it names no document that fewer may see.
 SELECT l.id, s.name AS source, l.state,
     extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
+    extract(epoch FROM now() - max(j.finished_at) FILTER (WHERE j.outcome = 'listed'))::float8 AS running_s,
     coalesce(l.error, max(j.error) FILTER (WHERE j.state = 'queued')) AS error,
     count(*) FILTER (WHERE j.kind <> 'list') AS total,
     count(*) FILTER (WHERE j.kind <> 'list' AND j.state IN ('done', 'failed')) AS done,

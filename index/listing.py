@@ -6,7 +6,8 @@ from psycopg.types.json import Jsonb
 
 from index.connectors.registry import open_connector
 from index.documents import ListedDocument
-from index.leases import Lease, finish, finish_failed, hold
+from index.leases import Lease, LeaseLost, finish, finish_failed, hold
+from index.licences import list_allowed
 from index.versions import describe_pipeline, find_version
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
@@ -21,11 +22,18 @@ HANDFUL = 5
 async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
     """Does a look's first job.
 
-    Raises SourceError, with nothing changed, when the source cannot be believed; SourceUnavailable is one.
+    Raises SourceError, with nothing changed, when the source cannot be believed; SourceUnavailable is one. Raises
+    LeaseLost when the look was cancelled.
     """
-    await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id})
+    if not await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id}):
+        raise LeaseLost
     version_id = await find_version(database, await describe_pipeline(model))
-    about = {"look_id": lease.look_id, "source_id": lease.source.id, "version_id": version_id}
+    about = {
+        "look_id": lease.look_id,
+        "source_id": lease.source.id,
+        "version_id": version_id,
+        "licences": list_allowed(settings),
+    }
     row = await database.fetch_one(QUERIES["find_cursor"], about)
     listing = await open_connector(lease.source, settings, database).list(row["cursor"] if row else None)
     parameters = {

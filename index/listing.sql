@@ -1,14 +1,17 @@
 -- name: begin_listing
 -- why: who asks for a look from here on may have changed a file that was listed already, and gets a second listing.
-UPDATE looks SET state = 'listing' WHERE id = %(look_id)s;
+UPDATE looks SET state = 'listing', listed_at = now() WHERE id = %(look_id)s AND state IN ('queued', 'listing');
 
 -- name: find_cursor
 -- why: what the listing may leave out. All of it is listed anew when something is still to be done that no change would
--- bring up: a document that was never indexed, was read while it changed, or was made by another pipeline; or a person asks.
+-- bring up: a document that was never indexed, was read while it changed, was made by another pipeline, or whose licence is
+-- allowed no longer, or again; or a person asks.
 SELECT s.cursor FROM sources s JOIN looks l ON l.source_id = s.id
 WHERE l.id = %(look_id)s AND NOT l.retry_failed AND NOT EXISTS (
-    SELECT FROM documents d WHERE d.source_id = s.id AND (
-        d.state = 'new' OR d.stamp IS NULL OR (d.state = 'indexed' AND d.version_id IS DISTINCT FROM %(version_id)s)
+    SELECT FROM documents d WHERE d.source_id = s.id AND d.state <> 'retired' AND (
+        d.state = 'new' OR d.stamp IS NULL OR (d.state = 'indexed' AND NOT %(version_id)s = ANY(d.versions))
+        OR (d.state = 'indexed' AND NOT is_allowed(coalesce(d.licence, s.licence), %(licences)s::text[]))
+        OR (d.refused AND is_allowed(coalesce(d.licence, s.licence), %(licences)s::text[]))
     )
 );
 
@@ -23,30 +26,34 @@ ON CONFLICT (source_id, path) DO UPDATE SET uri = excluded.uri, changed_at = coa
 WHERE d.uri <> excluded.uri OR d.changed_at IS DISTINCT FROM coalesce(excluded.changed_at, d.changed_at);
 
 -- name: find_gone
--- why: what is no longer listed is no longer true; but what cannot be seen has not vanished.
+-- why: what is no longer listed is no longer true; but what cannot be seen has not vanished. What was retired is kept in
+-- mind, should it be listed again.
 SELECT d.id FROM documents d
-WHERE d.source_id = %(source_id)s
+WHERE d.source_id = %(source_id)s AND d.state <> 'retired'
     AND CASE WHEN %(is_difference)s THEN d.path = ANY(%(removed)s::text[])
         ELSE NOT EXISTS (SELECT FROM unnest(%(paths)s::text[]) AS l (path) WHERE l.path = d.path) END
     AND NOT EXISTS (SELECT FROM unnest(%(unseen)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
 
 -- name: count_known
 -- why: for the guard against a source that suddenly lists almost nothing.
-SELECT l.accept_removals, (SELECT count(*) FROM documents WHERE source_id = %(source_id)s) AS known
+SELECT l.accept_removals, (SELECT count(*) FROM documents WHERE source_id = %(source_id)s AND state <> 'retired') AS known
 FROM looks l WHERE l.id = %(look_id)s;
 
 -- name: add_index_jobs
--- why: the first gate: only what is new, or may have changed since it was read, or was made by another pipeline.
+-- why: the first gate: only what is new, or may have changed since it was read, or was made by another pipeline, or whose
+-- licence is allowed no longer, or again. What a person retired is left alone.
 INSERT INTO jobs (look_id, kind, document_id, path, stamp, fault)
 SELECT l.id, 'index', d.id, d.path, listed.stamp, listed.fault
-FROM looks l, documents d
+FROM looks l, documents d JOIN sources s ON s.id = d.source_id
     JOIN unnest(%(paths)s::text[], %(stamps)s::text[], %(faults)s::text[]) AS listed (path, stamp, fault)
     ON listed.path = d.path
-WHERE l.id = %(look_id)s AND d.source_id = %(source_id)s AND (
+WHERE l.id = %(look_id)s AND d.source_id = %(source_id)s AND d.state <> 'retired' AND (
     d.state = 'new'
     OR listed.stamp IS DISTINCT FROM d.stamp
     OR (listed.stamp IS NULL AND listed.fault IS NULL)
-    OR (d.state = 'indexed' AND d.version_id IS DISTINCT FROM %(version_id)s)
+    OR (d.state = 'indexed' AND NOT %(version_id)s = ANY(d.versions))
+    OR (d.state = 'indexed' AND NOT is_allowed(coalesce(d.licence, s.licence), %(licences)s::text[]))
+    OR (d.refused AND is_allowed(coalesce(d.licence, s.licence), %(licences)s::text[]))
     OR (d.state = 'failed' AND l.retry_failed)
 )
 ORDER BY d.id
@@ -71,7 +78,7 @@ UPDATE sources SET cursor = %(cursor)s WHERE id = %(source_id)s AND cursor IS DI
 -- name: begin_running
 -- why: what needed no job is unchanged, and its chunks are kept.
 UPDATE looks SET state = 'running', version_id = %(version_id)s, notes = %(notes)s,
-    unchanged = (SELECT count(*) FROM documents d WHERE d.source_id = %(source_id)s
+    unchanged = (SELECT count(*) FROM documents d WHERE d.source_id = %(source_id)s AND d.state <> 'retired'
         AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = looks.id AND j.document_id = d.id)),
     unchanged_chunks = (SELECT count(*) FROM documents d JOIN chunks c ON c.document_id = d.id
         WHERE d.source_id = %(source_id)s AND c.version_id = %(version_id)s

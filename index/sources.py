@@ -1,8 +1,8 @@
 """Sources: where documents come from, who may see them, and how they stand."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from psycopg.types.json import Jsonb
 
 from index.audience import ANYWHERE, EVERYONE, Viewer
 from index.connectors.locations import resolve_place
+from index.licences import check_source_licence
 from index.reader import read_as
 from index.swap import drop_source_chunks
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import SourceError
+from tandem.settings import Settings
 
 QUERIES = load_queries("index", "sources.sql")
 SHOWN_FAILURES = 20
@@ -42,7 +44,12 @@ class Source:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """`failures` are "path: reason" of documents that cannot be read, the first SHOWN_FAILURES."""
+    """`failures` are "path: reason" of documents that cannot be read, the first SHOWN_FAILURES.
+
+    `due` counts the documents that are due for review, `retired` those that a person took out. `lag_p50_s` and
+    `lag_p95_s` are of its documents' last changes, from the change (not before the source was added) until it could be
+    found; None where none was measured. `look_id` is the last look's.
+    """
 
     source: Source
     documents: int
@@ -51,6 +58,32 @@ class SourceStatus:
     last_look_at: datetime | None
     last_look_state: str | None
     failures: tuple[str, ...]
+    owner: str | None = None
+    licence: str | None = None
+    expires_at: datetime | None = None
+    review_by: datetime | None = None
+    added_by: str = ""
+    added_at: datetime | None = None
+    due: int = 0
+    retired: int = 0
+    lag_p50_s: float | None = None
+    lag_p95_s: float | None = None
+    look_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for a source's documents that do not say otherwise. Of two ends the earlier one counts."""
+
+    owner: str | None = None
+    licence: str | None = None
+    expires_at: datetime | None = None
+    review_by: datetime | None = None
+
+
+_COLUMNS = [
+    field.name for field in fields(SourceStatus) if field.name not in ("source", "failures", "lag_p50_s", "lag_p95_s")
+]
 
 
 async def add_source(
@@ -134,18 +167,41 @@ async def list_sources(database: Database, viewer: Viewer | None = None) -> list
     else:
         async with read_as(database, viewer) as connection:
             rows = await (await connection.execute(QUERIES["list_sources"], {"shown": SHOWN_FAILURES})).fetchall()
-    return [
-        SourceStatus(
-            _source(row),
-            row["documents"],
-            row["chunks"],
-            row["failed"],
-            row["last_look_at"],
-            row["last_look_state"],
-            tuple(row["failures"]),
-        )
-        for row in rows
-    ]
+    return [_status(row) for row in rows]
+
+
+async def set_terms(
+    database: Database, settings: Settings, name: str, terms: Terms, given: Set[str], *, set_by: str
+) -> Source:
+    """Sets those of the source's terms that are `given` by name; what expires by them is not found from this moment on.
+
+    Raises SourceError when there is no such source, or the licence is not allowed.
+    """
+    if "licence" in given:
+        check_source_licence(settings, terms.licence)
+    async with database.transaction() as connection:
+        row = await (await connection.execute(QUERIES["lock_source"], {"name": name})).fetchone()
+        if row is None:
+            raise SourceError(f"There is no source {name}.")
+        await connection.execute(QUERIES["set_terms"], asdict(terms) | {"id": row["id"], "given": sorted(given)})
+        if "expires_at" in given:
+            await connection.execute(QUERIES["move_expiry"], {"id": row["id"]})
+        for field in sorted(given):
+            value = getattr(terms, field)
+            parameters = {"actor": set_by, "action": f"set {field}", "subject": f"{name}: {value or 'none'}"}
+            await connection.execute(QUERIES["note"], parameters)
+    return await find_source(database, name)
+
+
+def _status(row: DictRow) -> SourceStatus:
+    median, high = row["lags"] or (None, None)
+    return SourceStatus(
+        source=_source(row),
+        failures=tuple(row["failures"]),
+        lag_p50_s=median,
+        lag_p95_s=high,
+        **{field: row[field] for field in _COLUMNS},
+    )
 
 
 def _source(row: DictRow) -> Source:

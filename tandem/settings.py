@@ -76,8 +76,15 @@ class Settings(BaseSettings):
 
     audiences: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
+    allowed_licences: Names = ()
+    """Licences of documents that may be indexed; empty allows all, also what states none."""
+    review_days: int = Field(90, ge=1)
+    """For how long a document holds once its owner has said that it is still valid."""
     look_interval_s: float = Field(300, gt=0)
     """How often the beat looks at every source."""
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Set it to have the beat tell Prometheus how the index stands, under `/metrics`."""
+    metrics_host: str = "127.0.0.1"
     lease_s: float = Field(30, gt=0)
     """How long a worker or bot that went silent keeps its job or event."""
 

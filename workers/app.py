@@ -14,6 +14,7 @@ from index.wakeups import RUN_JOBS, make_broker_app
 from tandem.db.server import ensure_server
 from tandem.settings import Settings, read_settings
 from tandem.telemetry import configure_logging
+from workers.metrics import serve_metrics
 from workers.tasks import look_at_sources, run_jobs
 
 LOOK_AT_SOURCES = "tandem.look_at_sources"
@@ -79,6 +80,7 @@ def run_beat(settings: Settings) -> None:
     """Sends what the schedule says until it is told to stop. Run one; a second does no harm."""
     _quieten()
     app = make_app(settings)
+    serve_metrics(settings)
     app.Beat(scheduler_cls=Scheduler, loglevel=settings.log_level.upper(), quiet=True).run()
 
 

@@ -20,8 +20,11 @@ from bots.discord.feedback import FeedbackButton
 from bots.discord.incoming import Incoming
 from bots.discord.memory import Memory
 from bots.discord.messages import NETWORK_TROUBLE, SILENT
+from bots.discord.owners import DiscordOwners
+from bots.discord.rulings import RulingButton
 from bots.discord.surface import DiscordSurface
 from bots.inbox import DATABASE_TROUBLE, Inbox
+from bots.reviews import tell_owners
 from graph.agent import Agent as GraphAgent
 from tandem.db.pool import Database
 from tandem.errors import TandemError, TokenError
@@ -49,6 +52,7 @@ class TandemClient(discord.Client):
 
     def __init__(self, settings: Settings, database: Database, agent: Agent, inbox: Inbox) -> None:
         super().__init__(intents=INTENTS, allowed_mentions=SILENT, max_messages=None)
+        self.settings = settings
         self.database = database
         self.agent = agent
         self.memory = Memory(database)
@@ -63,7 +67,7 @@ class TandemClient(discord.Client):
     async def setup_hook(self) -> None:
         _, gateway, _ = await self.http.get_bot_gateway()
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
-        self.add_dynamic_items(FeedbackButton)
+        self.add_dynamic_items(FeedbackButton, RulingButton)
         if await register_commands(self, self.tree):
             log.info("slash commands registered")
 
@@ -140,7 +144,8 @@ async def serve_discord(settings: Settings, database: Database, agent: Agent, in
     client = TandemClient(settings, database, agent, inbox)
     async with client:
         await log_in(client, settings)
-        endless = (client.conversation.run(), client.take_in(), client.stay_connected())
+        telling = tell_owners(DiscordOwners(client), client.conversation.accept, database)
+        endless = (client.conversation.run(), client.take_in(), client.stay_connected(), telling)
         working = [asyncio.create_task(work) for work in endless]
         try:
             ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)

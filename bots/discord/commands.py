@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import discord
 from discord import app_commands
 
+from bots.commands import CANCEL
 from bots.discord.interactions import IN_TIME_S, first_wins
 from bots.discord.naming import application_of
 from bots.inbox import DATABASE_TROUBLE
@@ -36,11 +37,14 @@ async def ask(interaction: Here, question: app_commands.Range[str, 1, LONGEST_QU
 
 
 @app_commands.command(description="Look at the documents again, and take in what has changed")
-@app_commands.describe(source="One source; without it, all that this channel may see")
+@app_commands.describe(
+    source="One source; without it, all that this channel may see",
+    cancel="End the looks that are under way instead",
+)
 @app_commands.default_permissions(manage_guild=True)
 @app_commands.allowed_contexts(guilds=True)
-async def reindex(interaction: Here, source: str = "") -> None:
-    await _take(interaction, "reindex", source)
+async def reindex(interaction: Here, source: str = "", cancel: bool = False) -> None:
+    await _take(interaction, "reindex", f"{CANCEL} {source}" if cancel else source)
 
 
 @app_commands.command(description="What I know, and how fresh it is")

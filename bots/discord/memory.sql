@@ -16,7 +16,7 @@ LIMIT 1
 
 -- name: last_seen
 -- why: what came after it may have been missed; its id tells when that was
-SELECT max(split_part(id, ':', 2)::bigint) AS snowflake FROM inbox WHERE surface = 'discord'
+SELECT max(split_part(id, ':', 2)::bigint) AS snowflake FROM inbox WHERE surface = 'discord' AND kind <> 'review'
 
 -- name: direct_channels
 -- why: Discord does not list a bot's direct messages, so the ones to look at again are those that it had

@@ -15,6 +15,11 @@ def name_of(snowflake: int | str) -> str:
     return f"{SURFACE}:{snowflake}"
 
 
+def name_notice(notice_id: int | str) -> str:
+    """What a review notice begins with, so that it can be found again."""
+    return f"-# Review notice {notice_id}\n"
+
+
 def application_of(client: discord.Client) -> int:
     """The id that commands and their responses go by. The client must be logged in."""
     if client.application_id is None:

@@ -10,6 +10,7 @@ import discord
 from bots.discord.escaping import lay_out, make_inert, preview
 from bots.discord.feedback import make_feedback_view
 from bots.discord.messages import NETWORK_TROUBLE, Channel, Response
+from bots.discord.rulings import make_choice_view
 from bots.surface import Message, ReplyImpossible
 
 EDIT_EVERY_S = 1.2  # Discord allows five edits in five seconds to all messages of a channel together
@@ -99,7 +100,9 @@ class DiscordReply:
         """The first part replaces what is visible; the others are replies to it, so that they can be found again."""
         await self.live.stop()
         first, *others = lay_out(replace(message, markdown=self._header + message.markdown))
-        buttons = make_feedback_view(message.feedback_for) if message.feedback_for else None
+        buttons = (
+            make_feedback_view(message.feedback_for) if message.feedback_for else make_choice_view(message.choices)
+        )
         await self._edit(first, None if others else buttons)
         if self._parts is None:
             self._parts = await self._channel.find(

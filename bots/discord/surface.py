@@ -8,9 +8,9 @@ from weakref import WeakSet
 import discord
 
 from bots.discord.messages import Channel, Response
-from bots.discord.naming import SURFACE
+from bots.discord.naming import SURFACE, name_notice
 from bots.discord.reply import DiscordReply, LiveText, show_line
-from bots.surface import Event
+from bots.surface import REVIEW_LINE, Event
 
 FIRST_LINE = "Thinking"
 ACKNOWLEDGED_WITHIN = timedelta(seconds=5)  # Discord gives up after three
@@ -40,12 +40,14 @@ class DiscordSurface:
         return self._reply(event, found[0], None) if found else None
 
     async def open_reply(self, event: Event) -> DiscordReply:
-        content = _header(event) + show_line(FIRST_LINE)
+        content = _header(event) + show_line(REVIEW_LINE if event.kind == "review" else FIRST_LINE)
         response = self._response(event)
         if response and (message_id := await self._take_up(event, response, content)):
             return self._reply(event, message_id, response, parts=[])
         asked = _snowflake(event)
-        message_id = await self._channel(event).send(content, nonce=str(asked), reply_to=None if response else asked)
+        message_id = await self._channel(event).send(
+            content, nonce=str(asked), reply_to=None if _stands_alone(event) else asked
+        )
         return self._reply(event, message_id, None, parts=[])
 
     def resume(self, event: Event, reference: Mapping[str, str]) -> DiscordReply:
@@ -94,15 +96,22 @@ def _snowflake(event: Event) -> int:
 def _answers(message: discord.Message, event: Event) -> bool:
     """Whether this message of the bot's is the reply to that message or command, or stands alone below its words."""
     asked = _snowflake(event)
-    if "token" not in event.address:
+    if not _stands_alone(event):
         return message.reference is not None and message.reference.message_id == asked
     if message.interaction_metadata is not None:
         return message.interaction_metadata.id == asked and not message.flags.loading
     return message.content.startswith(_header(event))
 
 
+def _stands_alone(event: Event) -> bool:
+    """Whether there is no message that the reply could refer to: a command, or what nobody asked for."""
+    return "token" in event.address or event.kind == "review"
+
+
 def _header(event: Event) -> str:
-    """What the reply to a command begins with: Discord shows nobody what was asked."""
+    """What the reply to a command begins with: Discord shows nobody what was asked. A notice has its number there."""
+    if event.kind == "review":
+        return name_notice(event.text)
     if "token" not in event.address:
         return ""
     command = "ask" if event.kind == "question" else event.kind

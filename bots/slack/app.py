@@ -12,9 +12,11 @@ from slack_bolt.authorization import AuthorizeResult
 from bots.commands import Agent
 from bots.conversation import Conversation
 from bots.inbox import Inbox
+from bots.reviews import tell_owners
 from bots.slack.client import Identity, identify, make_client
 from bots.slack.incoming import Incoming
 from bots.slack.listeners import Desk, register_listeners
+from bots.slack.owners import SlackOwners
 from bots.slack.posts import Posts
 from bots.slack.receiving import check_receiving, receive
 from bots.slack.surface import SlackSurface
@@ -57,15 +59,17 @@ async def serve_slack(
     posts = Posts(client, identity.bot)
     incoming = Incoming(identity, settings)
     conversation = Conversation(SlackSurface(posts, identity), inbox, agent, database, settings)
-    desk = Desk(settings, conversation, incoming, Threads(client, incoming, database))
+    desk = Desk(settings, conversation, incoming, Threads(client, incoming, database), posts, database)
     async with receive(_make_app(settings, identity, desk), settings):
         answering = asyncio.create_task(conversation.run())
+        telling = asyncio.create_task(tell_owners(SlackOwners(client, incoming), conversation.accept, database))
         try:
             yield answering
         finally:
-            answering.cancel()
-            with suppress(asyncio.CancelledError):
-                await answering
+            for task in (telling, answering):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 def _make_app(settings: Settings, identity: Identity, desk: Desk) -> AsyncApp:

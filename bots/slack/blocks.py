@@ -10,7 +10,7 @@ from typing import Any
 
 from bots.rendering import split_markdown
 from bots.slack.escaping import escape_markdown, escape_mrkdwn, link
-from bots.surface import Message
+from bots.surface import Choice, Message
 from graph.answers import Citation
 
 Block = dict[str, Any]
@@ -19,6 +19,7 @@ SECTION = 3_000
 NOTICE = 300
 QUOTED = 200
 VERDICT_ACTION = "tandem_verdict"
+CHOICE_ACTION = "tandem_choice"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,15 @@ def _closing(message: Message) -> list[Block]:
         blocks.append(_context(escape_mrkdwn(message.receipt)))
     if message.feedback_for:
         blocks.append(_thumbs(message.feedback_for))
+    if message.choices:
+        buttons = [_button(number, choice) for number, choice in enumerate(message.choices)]
+        blocks.append({"type": "actions", "elements": buttons})
     return blocks
+
+
+def _button(number: int, choice: Choice) -> Block:
+    text = {"type": "plain_text", "text": choice.label, "emoji": False}
+    return {"type": "button", "action_id": f"{CHOICE_ACTION}_{number}", "text": text, "value": choice.value}
 
 
 def _list_sources(citations: Sequence[Citation]) -> str:

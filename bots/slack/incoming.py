@@ -63,6 +63,19 @@ class Incoming:
             address=address | ({"asked": text} if kind == "question" and text else {}),
         )
 
+    def make_notice(self, notice_id: int, channel: str, user: str, since: float) -> Event:
+        """What tells an owner of a review, in their direct message; `since` is Unix seconds, when it was made."""
+        return Event(
+            id=f"slack:review:{notice_id}",
+            surface="slack",
+            kind="review",
+            conversation=self.thread_of(channel, f"review:{notice_id}"),
+            viewer=self._viewer(channel),
+            user=f"slack:{user}",
+            text=str(notice_id),
+            address={"channel": channel, "since": f"{max(since - CLOCK_SLACK_S, 0):.6f}", "user": user},
+        )
+
     def _viewer(self, channel: str) -> Viewer:
         own = f"slack:{channel}"
         return Viewer(f"slack:{self.identity.team}", frozenset({own, *self._audiences.get(own, ())}))

@@ -10,7 +10,7 @@ from bots.slack.blocks import progress
 from bots.slack.client import LOST, Identity, error_code, is_hopeless, is_uncertain
 from bots.slack.posts import LOOK_AFTER_S, Posts
 from bots.slack.reply import ResponseReply, SlackReply, task
-from bots.surface import Event, Reply, ReplyImpossible
+from bots.surface import REVIEW_LINE, Event, Reply, ReplyImpossible
 
 FIRST_LINE = "Working on it"
 _ONLY_HERE = {"ratelimited", "rate_limited", "message_limit_exceeded", "channel_type_not_supported", "user_not_found"}
@@ -43,7 +43,8 @@ class SlackSurface:
             reply = await self._start_stream(event, thread)
             if reply is not None:
                 return reply
-        first = progress(FIRST_LINE, asked=event.address.get("asked", ""))
+        line = REVIEW_LINE if event.kind == "review" else FIRST_LINE
+        first = progress(line, asked=event.address.get("asked", ""))
         try:
             ts = await self._posts.post_once(event, 0, first, thread=thread)
         except ReplyImpossible:

@@ -10,9 +10,10 @@ from langgraph.types import Command
 
 from graph.answers import Delta, Progress
 from graph.prompts import ask_directly
+from graph.provenance import is_withdrawn
 from graph.receipt import make_answer
 from graph.sentences import strip_citations
-from graph.state import Context, State
+from graph.state import Context, Exchange, State
 
 FIRST_TOKENS = 24
 SURE = -0.62  # mean natural-log probability of the first tokens below which the draft is not sent; see docs/decision.md
@@ -27,7 +28,7 @@ async def answer_directly(
     started = time.perf_counter()
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
-    messages = ask_directly(context.question.text, state.get("history", []))
+    messages = ask_directly(context.question.text, await _find_last_exchange(context, state))
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
         async for delta in draft:
             if delta.text:
@@ -52,3 +53,11 @@ async def answer_directly(
         )
     answer = await make_answer(context, state, decision, "direct", strip_citations(text).strip(), ())
     return Command(update={"answer": answer}, goto="record")
+
+
+async def _find_last_exchange(context: Context, state: State) -> list[Exchange]:
+    """The last exchange, unless it stands on what was withdrawn since: the weights would say that again."""
+    question = context.question
+    earlier = [exchange for exchange in state.get("history", []) if exchange["question_id"] != question.id][-1:]
+    cited = [document for exchange in earlier for document in exchange.get("cited", [])]
+    return [] if await is_withdrawn(context.database, question.viewer, cited) else earlier

@@ -106,5 +106,6 @@ def number_citation(cited: dict[int, Citation], passage: Hit, quote: str) -> int
             quote=quote,
             score=round(passage.score, 4),
             indexed_at=passage.indexed_at,
+            document_id=passage.document_id,
         )
     return cited[passage.chunk_id].n

@@ -1,13 +1,18 @@
-"""First step: an event that was answered before gets that answer; a follow-up is made to stand alone."""
+"""First step: an event that was answered before gets that answer, unless what it cites was withdrawn since.
+
+A follow-up is made to stand alone.
+"""
 
 from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from graph.answers import cited_documents
 from graph.followup import make_standalone
-from graph.records import find_answer
-from graph.state import Context, Exchange, State
+from graph.provenance import is_withdrawn
+from graph.records import drop_answer, find_answer
+from graph.state import Context, State, make_exchange
 
 
 async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["retrieve", "__end__"]]:
@@ -15,9 +20,12 @@ async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["re
     history = state.get("history", [])
     earlier = [exchange["standalone"] for exchange in history if exchange["question_id"] != question.id]
     standalone = make_standalone(question.text, earlier)
-    if answer := await find_answer(runtime.context.database, question):
-        exchange = Exchange(
-            question_id=question.id, question=question.text, standalone=standalone, answer=answer.answer
-        )
+    database = runtime.context.database
+    answer = await find_answer(database, question)
+    if answer and await is_withdrawn(database, question.viewer, cited_documents(answer.citations)):
+        await drop_answer(database, answer)
+        answer = None
+    if answer:
+        exchange = make_exchange(question, standalone, answer)
         return Command(update={"answer": answer, "history": [exchange]}, goto="__end__")
     return Command(update={"standalone": standalone}, goto="retrieve")

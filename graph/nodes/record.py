@@ -3,14 +3,10 @@
 from langgraph.runtime import Runtime
 
 from graph.records import store_answer
-from graph.state import Context, Exchange, State
+from graph.state import Context, State, make_exchange
 
 
 async def record(state: State, runtime: Runtime[Context]) -> State:
     question, answer, standalone = runtime.context.question, state["answer"], state["standalone"]
     await store_answer(runtime.context.database, question, standalone, answer, state["decision"].record())
-    return {
-        "history": [
-            Exchange(question_id=question.id, question=question.text, standalone=standalone, answer=answer.answer)
-        ]
-    }
+    return {"history": [make_exchange(question, standalone, answer)]}

@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from tandem.cli import ask, bench, chat, doctor, model, search, serve, source, up
+from tandem.cli import ask, audit, bench, chat, doctor, index, model, search, serve, source, standing, up
 from tandem.errors import TandemError
 
 
@@ -30,8 +30,11 @@ app = Tandem(
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("search")(search.search)
+source.commands.add_typer(standing.commands)
 app.add_typer(source.commands, name="source")
 app.command("reindex")(source.reindex)
+app.add_typer(index.commands, name="index")
+app.command("audit")(audit.audit)
 app.command("up")(up.up)
 app.command("slack")(serve.slack)
 app.command("discord")(serve.discord)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from tandem.cli.workplace import AsJson, Audience, begin, new_id, open_database, open_model, run, terminal_viewer
 
 if TYPE_CHECKING:
-    from graph.answers import Answer
+    from graph.answers import Answer, Citation
 
 
 def ask(
@@ -59,12 +60,23 @@ async def _ask(text: str, audience: list[str] | None, as_json: bool) -> None:
 
 def describe_answer(answer: "Answer") -> dict[str, object]:
     """The contract of `tandem ask --json`."""
-    keys = ("n", "title", "uri", "quote", "score")
     return {
         "question": answer.question,
         "answer": answer.answer,
         "route": answer.route,
-        "citations": [{key: getattr(citation, key) for key in keys} for citation in answer.citations],
+        "citations": [_describe_citation(citation) for citation in answer.citations],
         "receipt": asdict(answer.receipt),
         "id": answer.id,
     }
+
+
+def _describe_citation(citation: "Citation") -> dict[str, object]:
+    """With the age of what is cited, in seconds since its source changed it."""
+    keys = ("n", "title", "uri", "quote", "score", "source", "owner", "licence", "revision", "lag_s")
+    moments = {key: getattr(citation, key) for key in ("changed_at", "indexed_at", "review_by")}
+    age = (datetime.now(UTC) - citation.changed_at).total_seconds() if citation.changed_at else None
+    return (
+        {key: getattr(citation, key) for key in keys}
+        | {key: moment.isoformat() if moment else None for key, moment in moments.items()}
+        | {"age_s": age, "is_due": citation.is_due}
+    )

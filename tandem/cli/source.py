@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from index.audience import ANYWHERE, EVERYONE
-from tandem.cli.workplace import AsJson, begin, open_database, open_model, run
+from tandem.cli.workplace import AsJson, begin, open_database, open_model, operator, run
 from tandem.errors import SourceError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tandem.db.pool import Database
     from tandem.settings import Settings
 
-OPERATOR = "operator"
+CANCELLED = {"cancelled": "It was cancelled; what is indexed stays."}
 POLL_S = 0.25
 commands = typer.Typer(help="Knowledge sources: add, list, remove.", no_args_is_help=True)
 
@@ -53,7 +53,7 @@ async def _add(as_json: bool, location: str, **described: Any) -> None:
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        source = await add_source(database, location, added_by=OPERATOR, **described)
+        source = await add_source(database, location, added_by=operator(), **described)
     if as_json:
         print(json.dumps(asdict(source)))
     else:
@@ -83,14 +83,14 @@ async def _upload(files: list[Path], name: str, remove: bool) -> None:
     async with open_database(settings) as database:
         if remove:
             source = await find_source(database, name)
-            await remove_uploads(database, source, [file.name for file in files], actor=OPERATOR)
+            await remove_uploads(database, source, [file.name for file in files], actor=operator())
         else:
             known = [status.source for status in await list_sources(database)]
             source = next((s for s in known if s.name == name), None) or await add_source(
-                database, "", name=name, kind=KIND, added_by=OPERATOR
+                database, "", name=name, kind=KIND, added_by=operator()
             )
-            await put_uploads(database, source, read, actor=OPERATOR)
-        await enqueue_look(database, settings, source, requested_by=OPERATOR, accept_removals=remove)
+            await put_uploads(database, source, read, actor=operator())
+        await enqueue_look(database, settings, source, requested_by=operator(), accept_removals=remove)
     Console(highlight=False).print(
         f"{'Removed' if remove else 'Uploaded'} {len(files)}. A worker re-indexes {name} in the background;"
         f" `tandem reindex {name} --wait` does it now.",
@@ -106,26 +106,45 @@ def list_all(as_json: AsJson = False) -> None:
 
 
 async def _list(as_json: bool) -> None:
+    from bots.rendering import describe_lag
+    from bots.rendering import describe_look as tell_look
+    from index.jobs import read_look
     from index.sources import list_sources
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
         found = await list_sources(database)
+        running = {
+            status.look_id: await read_look(database, status.look_id)
+            for status in found
+            if status.look_id and status.last_look_state == "running"
+        }
     if as_json:
-        print(json.dumps([asdict(status) for status in found], default=str))
+        rows = [
+            asdict(status) | {"progress": asdict(look) if (look := running.get(status.look_id or 0)) else None}
+            for status in found
+        ]
+        print(json.dumps(rows, default=str))
         return
     console = Console(highlight=False)
     if not found:
         console.print("No sources yet. Add one with `tandem source add PATH`.")
         return
-    table = Table("name", "location", "audience", "documents", "passages", "failed", "last look", box=None)
+    table = Table(
+        "name", "location", "audience", "documents", "passages", "failed", "due", "lag", "last look", box=None
+    )
     for status in found:
         source, moment = status.source, status.last_look_at
         looked = f"{moment:%Y-%m-%d %H:%M} {status.last_look_state}" if moment else "never"
-        counts = (str(status.documents), str(status.chunks), str(status.failed))
-        table.add_row(source.name, source.location, source.audience, *counts, looked)
+        counts = (str(status.documents), str(status.chunks), str(status.failed), str(status.due))
+        lags = [describe_lag(lag) for lag in (status.lag_p50_s, status.lag_p95_s) if lag is not None]
+        table.add_row(source.name, source.location, source.audience, *counts, " / ".join(lags) or "-", looked)
     console.print(table)
+    if any(status.lag_p50_s is not None for status in found):
+        console.print("lag: from a change until it could be found, p50 / p95", style="dim")
     for status in found:
+        if look := running.get(status.look_id or 0):
+            console.print(tell_look(look).replace("`", ""), markup=False)
         for failure in status.failures:
             console.print(f"{status.source.name}: {failure}", style="yellow", markup=False)
 
@@ -141,7 +160,7 @@ async def _remove(name: str) -> None:
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        await remove_source(database, name, removed_by=OPERATOR)
+        await remove_source(database, name, removed_by=operator())
     Console(highlight=False).print(f"Removed {name}.", markup=False)
 
 
@@ -153,10 +172,31 @@ def reindex(
     accept_removals: Annotated[
         bool, typer.Option("--accept-removals", help="Go on even if most of the source's documents have gone.")
     ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="End the look that is under way; what it indexed stays.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look at a source again and index what changed."""
-    run(_reindex(name, wait, accept_removals, as_json))
+    run(_cancel(name, as_json) if cancel else _reindex(name, wait, accept_removals, as_json))
+
+
+async def _cancel(name: str | None, as_json: bool) -> None:
+    from bots.rendering import describe_look as tell_look
+    from index.jobs import cancel_look, read_look
+
+    settings = begin("reindex", quiet=True)
+    async with open_database(settings) as database:
+        sources = await _choose_sources(database, name)
+        ended = [await cancel_look(database, source, cancelled_by=operator()) for source in sources]
+        looks = [await read_look(database, look) for look in ended if look is not None]
+    if as_json:
+        print(json.dumps({"looks": [look.id for look in looks], "state": "cancelled"}))
+        return
+    for look in looks:
+        print(tell_look(look).replace("`", ""))
+    if not looks:
+        print("Nothing is being re-indexed.")
 
 
 async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json: bool) -> None:
@@ -167,7 +207,7 @@ async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json:
         looks: list[int] = []
         for source in await _choose_sources(database, name):
             looks.append(
-                await enqueue_look(database, settings, source, requested_by=OPERATOR, accept_removals=accept_removals)
+                await enqueue_look(database, settings, source, requested_by=operator(), accept_removals=accept_removals)
             )
         if not wait:
             message = {"looks": looks, "state": "queued"}
@@ -180,7 +220,7 @@ async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json:
             print(json.dumps(describe_look(progress)))
         else:
             _print_look(progress)
-    if any(progress.state == "failed" for progress in finished):
+    if any(progress.state != "done" for progress in finished):
         raise SystemExit(1)
 
 
@@ -201,21 +241,32 @@ async def _finish_looks(
     database: "Database", settings: "Settings", looks: list[int], *, show: bool
 ) -> "list[LookProgress]":
     """Works on the ledger beside any worker there is, until these looks are done."""
-    from index.jobs import read_look, run_due_jobs
+    from bots.rendering import describe_left
+    from index.jobs import ENDED, read_look, run_due_jobs
 
     worker = f"reindex:{os.getpid()}"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
-        tasks = {look: bar.add_task("Looking", total=None) for look in looks}
+        tasks = {look: bar.add_task("Looking", total=None, left="") for look in looks}
 
         async def watch() -> "list[LookProgress]":
             while True:
                 states = [await read_look(database, look) for look in looks]
                 for state in states:
                     bar.update(
-                        tasks[state.id], description=state.source, completed=state.done, total=state.total or None
+                        tasks[state.id],
+                        description=state.source,
+                        completed=state.done,
+                        total=state.total or None,
+                        left="" if state.seconds_left is None else describe_left(state.seconds_left),
                     )
-                if all(state.state in ("done", "failed") for state in states):
+                if all(state.state in ENDED for state in states):
                     return states
                 await asyncio.sleep(POLL_S)
 
@@ -244,7 +295,7 @@ def describe_look(progress: "LookProgress") -> dict[str, object]:
         "documents": asdict(progress.documents),
         "chunks": asdict(progress.chunks),
         "seconds": round(progress.seconds, 3),
-    } | ({"error": progress.error} if progress.error else {})
+    } | ({"error": error} if (error := progress.error or CANCELLED.get(progress.state)) else {})
 
 
 def _print_look(progress: "LookProgress") -> None:
@@ -257,5 +308,7 @@ def _print_look(progress: "LookProgress") -> None:
     )
     for failure in progress.failures:
         console.print(f"  {failure}", style="yellow", markup=False)
+    if progress.state in CANCELLED:
+        console.print(f"  {CANCELLED[progress.state]}", style="bold red", markup=False)
     if progress.error:
         console.print(f"  {progress.error}", style="bold red", markup=False)

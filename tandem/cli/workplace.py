@@ -1,6 +1,8 @@
 """What a command needs around it: settings, a migrated database, and for some a model server and an agent."""
 
 import asyncio
+import getpass
+import os
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -74,6 +76,14 @@ async def open_model(settings: Settings) -> AsyncIterator[ModelClient]:
 
 def terminal_viewer(audiences: list[str] | None) -> Viewer:
     return Viewer(workspace="terminal", audiences=frozenset(audiences or ()))
+
+
+def operator() -> str:
+    """Who gives the command, for the audit trail."""
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"operator:{os.getuid()}"  # a container's user may have no name
 
 
 def new_id() -> str:

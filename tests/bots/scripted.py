@@ -19,6 +19,7 @@ from graph.answers import (
     Tokens,
     Verdict,
 )
+from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.settings import Settings
 
@@ -89,7 +90,7 @@ class ScriptedAgent:
         self.given[question.id] = answer
         yield Done(answer)
 
-    async def explain_last(self, conversation: str) -> Answer | None:
+    async def explain_last(self, conversation: str, viewer: Viewer) -> Answer | None:
         ids = [question.id for question in self.asked if question.conversation == conversation]
         return next((self.given[key] for key in reversed(ids) if key in self.given), None)
 

@@ -10,8 +10,8 @@ import pytest
 from bots.commands import reindex, show_sources
 from bots.surface import Event
 from index.audience import Viewer
-from index.jobs import run_next_job
-from index.sources import add_source
+from index.jobs import enqueue_look, read_look, run_next_job
+from index.sources import add_source, list_sources
 from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
@@ -86,6 +86,45 @@ async def test_a_source_that_the_viewer_may_not_see_is_unknown_to_them(
     assert error.value.remedy == "The ones I know are `wiki`."
     assert "secret" not in (await show_sources(command(), database)).markdown
     assert "secret" in (await show_sources(command(viewer=HR), database)).markdown
+
+
+async def test_a_look_is_cancelled_by_word_for_one_source_or_for_all_that_are_visible(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    await add_folders(database, tmp_path, ["a", "b"])
+    await add_folders(database, tmp_path, ["secret"], audience="hr")
+    looks = {}
+    for status in await list_sources(database):
+        looks[status.source.name] = await enqueue_look(database, settings, status.source, requested_by="test")
+    message = await reindex(command("cancel A"), Lines(), database, settings)
+    assert message.markdown == "`a`: cancelled after 0 of 0 documents. What is indexed stays."
+    assert (await reindex(command("cancel"), Lines(), database, settings)).markdown.startswith("`b`: cancelled")
+    assert (await read_look(database, looks["secret"])).state == "queued"
+    assert "Nothing is being re-indexed" in (await reindex(command("cancel"), Lines(), database, settings)).markdown
+    with pytest.raises(SourceError, match="no source `secret` here"):
+        await reindex(command("cancel secret"), Lines(), database, settings)
+
+
+async def test_who_watches_a_look_that_is_cancelled_is_told_so(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    await add_folders(database, tmp_path, ["wiki"])
+    lines = Lines()
+    watching = asyncio.create_task(reindex(command(), lines, database, settings))
+    while not lines.shown:
+        await asyncio.sleep(0.01)
+    await reindex(command("cancel wiki"), Lines(), database, settings)
+    assert (await watching).markdown.startswith("`wiki`: cancelled")
+
+
+async def test_a_source_that_is_named_like_the_word_is_still_looked_at(
+    database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_folders(database, tmp_path, ["cancel"])
+    monkeypatch.setattr("bots.commands.UNTAKEN_S", 0.0)
+    assert (await reindex(command("cancel"), Lines(), database, settings)).markdown.startswith("`cancel`: queued")
+    ended = await reindex(command("cancel cancel"), Lines(), database, settings)
+    assert ended.markdown.startswith("`cancel`: cancelled")
 
 
 async def test_a_name_may_be_written_in_any_case(

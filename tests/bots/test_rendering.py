@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from bots.rendering import (
     describe_age,
     describe_answer,
+    describe_lag,
+    describe_left,
     describe_look,
     describe_sources,
     receipt_line,
@@ -148,6 +150,49 @@ def test_why_needs_no_manual() -> None:
     ]
 
 
+def test_why_tells_where_a_passage_comes_from_how_old_it_is_and_that_it_is_due() -> None:
+    changed = datetime.now(UTC) - timedelta(days=3, hours=1)
+    cited = replace(
+        ANSWER.citations[0],
+        source="handbook",
+        owner="slack:U1",
+        licence="CC0-1.0",
+        revision="3f2a91c0d4e5f6a7b8c9",
+        changed_at=changed,
+        lag_s=130.0,
+        review_by=datetime(2026, 1, 31, tzinfo=UTC),
+    )
+    answer = replace(ANSWER, citations=(cited, replace(cited, n=2, title="", quote="", is_withheld=True)))
+    assert describe_answer(answer).splitlines()[9:11] == [
+        "- [1] `Time off`, from `handbook`, revision `3f2a91c0d4e5`, changed 3 days ago, found 2 min later,"
+        " owner `slack:U1`, licence `CC0-1.0`, due for review since 2026-01-31, score 0.80: `Book it in the calendar.`",
+        "- [2] can no longer be found here, so nothing is told of it",
+    ]
+    assert " · due for review: [1], [2] · " in receipt_line(answer)
+    assert "due" not in receipt_line(replace(answer, citations=(replace(cited, review_by=changed + timedelta(99)),)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.5, "about 10 s left"),
+        (41, "about 50 s left"),
+        (55, "about 1 min left"),
+        (61, "about 2 min left"),
+        (7_000, "about 2 hours left"),
+    ],
+)
+def test_time_left_is_no_more_exact_than_it_can_be(seconds: float, words: str) -> None:
+    assert describe_left(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.44, "0.4 s"), (30, "30 s"), (150, "2 min"), (7_200, "2 hours"), (200_000, "2 days")]
+)
+def test_a_lag_is_told_in_one_unit(seconds: float, words: str) -> None:
+    assert describe_lag(seconds) == words
+
+
 @settings(deadline=None)
 @given(st.text(max_size=300))
 def test_text_of_people_cannot_leave_its_line_or_its_quotes(text: str) -> None:
@@ -179,7 +224,10 @@ def test_a_look_is_told_from_the_queue_to_its_counts() -> None:
     assert describe_look(replace(LOOK, state="queued", error="no model")) == "`handbook`: queued (no model)"
     assert describe_look(replace(LOOK, state="listing")) == "`handbook`: listing what is there"
     assert describe_look(replace(LOOK, done=125)) == f"`handbook`: {'▰' * 10}{'▱' * 10} 125 of 250 documents"
+    assert describe_look(replace(LOOK, seconds_left=61.0)).endswith("12 of 250 documents, about 2 min left")
     assert describe_look(replace(LOOK, done=0, total=0)).endswith("0 of 0 documents")
+    cancelled = "`handbook`: cancelled after 12 of 250 documents. What is indexed stays."
+    assert describe_look(replace(LOOK, state="cancelled")) == cancelled
     assert describe_look(replace(LOOK, state="failed", error="It is gone.")) == "`handbook`: failed. It is gone."
     done = replace(
         LOOK,
@@ -201,6 +249,15 @@ def test_sources_are_listed_with_their_counts_and_failures() -> None:
     assert describe_sources([]).startswith("There are no sources here yet.")
     one = replace(STATUS, documents=1, chunks=1, last_look_at=None, last_look_state=None)
     failing = replace(STATUS, last_look_at=looked, last_look_state="failed", failed=1, failures=("a.pdf: broken",))
+    busy = replace(
+        STATUS, last_look_state="running", last_look_at=looked, look_id=1, due=2, lag_p50_s=4.0, lag_p95_s=600.0
+    )
+    assert describe_sources([busy], {1: replace(LOOK, seconds_left=61.0)}).split("\n") == [
+        "- `handbook` (folder): 250 documents, 1,200 passages, looked at 5 minutes ago (running),"
+        " changes found after 4.0 s (p50), 10 min (p95)",
+        f"  - {'▱' * 20} 12 of 250 documents, about 2 min left",
+        "  - due for review: 2 documents",
+    ]
     assert describe_sources([one, failing]).split("\n") == [
         "- `handbook` (folder): 1 document, 1 passage, not looked at yet",
         "- `handbook` (folder): 250 documents, 1,200 passages, looked at 5 minutes ago (failed)",

@@ -75,7 +75,22 @@ async def test_from_a_folder_to_a_cited_answer_and_back(tandem: Tandem, folder: 
     assert set(answer) == {"question", "answer", "route", "citations", "receipt", "id"}
     assert answer["route"] == "grounded"
     assert "Wednesday" in answer["answer"]
-    assert set(answer["citations"][0]) == {"n", "title", "uri", "quote", "score"}
+    [cited, *_] = answer["citations"]
+    told = {
+        "source",
+        "owner",
+        "licence",
+        "revision",
+        "changed_at",
+        "indexed_at",
+        "age_s",
+        "lag_s",
+        "review_by",
+        "is_due",
+    }
+    assert set(cited) == {"n", "title", "uri", "quote", "score"} | told
+    assert (cited["source"], len(cited["revision"]), cited["is_due"]) == ("house", 32, False)
+    assert cited["age_s"] > cited["lag_s"] > 0
     assert set(answer["receipt"]) == {"reasons", "timings_ms", "tokens", "model", "adapter", "index_version"}
     assert set(answer["receipt"]["timings_ms"]) == {"retrieve", "decide", "first_token", "answer", "total"}
     assert set(answer["receipt"]["tokens"]) == {"prompt", "answer"}
@@ -89,8 +104,29 @@ async def test_from_a_folder_to_a_cited_answer_and_back(tandem: Tandem, folder: 
     [status] = await tandem.read("source", "list")
     assert (status["documents"], status["failed"]) == (2, 1)
     assert any(failure.startswith("junk.md") for failure in status["failures"])
+    assert 0 < status["lag_p50_s"] <= status["lag_p95_s"]
+    [failure] = await tandem.read("source", "failures", "house")
+    assert (failure["source"], failure["path"]) == ("house", "junk.md")
+    assert failure["reason"]
+    [version] = await tandem.read("index", "list")
+    assert (version["is_current"], version["is_held"], version["documents"], version["missing"]) == (True, False, 1, 0)
     assert (await tandem.run("source", "remove", "house"))[0] == 0
     assert await tandem.read("search", "badges") == []
+
+
+async def test_a_sources_terms_are_set_shown_and_kept_in_the_trail(tandem: Tandem, folder: Path) -> None:
+    await tandem.run("source", "add", str(folder))
+    assert (await tandem.read("reindex", "house"))["state"] == "queued"
+    assert (await tandem.read("reindex", "house", "--cancel"))["state"] == "cancelled"
+    terms = ("--owner", "slack:U1", "--licence", "MIT", "--review-by", "2027-01-31", "--expires-at", "none")
+    assert (await tandem.run("source", "set", "house", *terms))[0] == 0
+    shown = await tandem.read("source", "show", "house")
+    assert (shown["owner"], shown["licence"], shown["expires_at"]) == ("slack:U1", "MIT", None)
+    assert (shown["review_by"], shown["contents"]) == ("2027-01-31 00:00:00+00:00", [])
+    trail = [(entry["action"], entry["subject"]) for entry in reversed(await tandem.read("audit"))]
+    assert trail[:3] == [("add source", "house"), ("re-index", "house"), ("cancel re-index", "house")]
+    assert ("set owner", "house: slack:U1") in trail
+    assert ("set expires_at", "house: none") in trail
 
 
 async def test_people_read_the_answer_its_sources_and_one_line_of_receipt(tandem: Tandem, folder: Path) -> None:
@@ -107,9 +143,9 @@ async def test_people_read_the_answer_its_sources_and_one_line_of_receipt(tandem
     ("arguments", "environment", "said"),
     [
         (("source", "add", "no/such/folder"), {}, "no/such/folder"),
-        (("source", "add", "https://ann:pw@example.org/docs.git"), {}, "credential helper"),
         (("source", "remove", "nobody"), {}, "nobody"),
-        (("webhooks",), {}, "TANDEM_WEBHOOK_SECRET"),
+        (("source", "set", "nobody", "--review-by", "soon"), {}, "2027-01-31"),
+        (("index", "switch", "7"), {}, "tandem index list"),
         (("reindex",), {}, "tandem source add"),
         (("ask", ""), {}, "empty"),
         (("ask", "x" * 30_000), {}, "30,000"),

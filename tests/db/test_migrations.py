@@ -38,9 +38,10 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
         " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me');"
-        "INSERT INTO documents (source_id, path, workspace, audience, title, uri)"
-        " VALUES (1, 'a.md', '*', 'everyone', 'A', 'file:///a.md');"
         "INSERT INTO index_versions (pipeline, chunks, is_current) VALUES ('{}', 2, true);"
+        "INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, version_id)"
+        " VALUES (1, 'a.md', '*', 'everyone', 'A', 'file:///a.md', 'indexed', 1);"
+        "INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals) VALUES (1, 'me', true, false);"
         "INSERT INTO chunks"
         " (document_id, version_id, position, heading, text, hash, embedding, terms, workspace, audience)"
         " SELECT 1, 1, n, '', 'a', 'a', array_fill(0, ARRAY[384])::halfvec, terms::sparsevec, '*', audience"
@@ -61,6 +62,10 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
         assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
+        assert connection.execute(
+            "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"
+        ).fetchall() == [("a.md", "indexed", [1], None)]
+        assert connection.execute("SELECT state FROM looks").fetchall() == [("queued",)]
         found = connection.execute("SELECT audience, term, documents FROM term_frequencies ORDER BY 1, 2").fetchall()
         assert found == [("everyone", 0, 1), ("everyone", 7, 1), ("hr", 7, 1)]
         assert connection.execute("SELECT audience, documents, chunks FROM index_sizes ORDER BY 1").fetchall() == [

@@ -24,7 +24,7 @@ from tests.doubles.slack_delivery import Deliverer, Delivery
 from tests.doubles.slack_workspace import APP_ID, BOT_USER, TEAM, Channel, Message, Workspace, visible_text
 
 SCOPES = (
-    "app_mentions:read,channels:history,chat:write,commands,groups:history,im:history,metadata.message:read,"
+    "app_mentions:read,channels:history,chat:write,commands,groups:history,im:history,im:write,metadata.message:read,"
     "mpim:history,users:read"
 )
 RESPONSES = 5
@@ -180,17 +180,8 @@ class SlackDouble:
         pressed = "positive" if element["positive_button"]["value"] == value else "negative"
         return await self.deliverer.send(
             "interactive",
-            {
-                "type": "block_actions",
-                "team": {"id": TEAM, "domain": "tandem"},
-                "user": {"id": user, "team_id": TEAM},
-                "api_app_id": APP_ID,
-                "token": "unused",
-                "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
-                "trigger_id": uuid.uuid4().hex,
-                "channel": {"id": message["channel"], "name": "general"},
-                "message": _shown(message),
-                "response_url": self._issue_response_url(message["channel"], user),
+            self._press(message, user)
+            | {
                 "actions": [
                     {
                         "type": "feedback_buttons",
@@ -203,6 +194,46 @@ class SlackDouble:
                 ],
             },
         )
+
+    async def press(self, message: Message, label: str, *, user: str = "U1") -> Delivery:
+        """A person presses the button under the message that begins with this label."""
+        block, element = next(
+            (block, element)
+            for block in message["blocks"]
+            if block["type"] == "actions"
+            for element in block["elements"]
+            if element["text"]["text"].startswith(label)
+        )
+        return await self.deliverer.send(
+            "interactive",
+            self._press(message, user)
+            | {
+                "actions": [
+                    {
+                        "type": "button",
+                        "action_id": element["action_id"],
+                        "block_id": block.get("block_id", "generated"),
+                        "text": element["text"],
+                        "value": element["value"],
+                        "action_ts": self.workspace.next_ts(),
+                    }
+                ],
+            },
+        )
+
+    def _press(self, message: Message, user: str) -> dict[str, Any]:
+        return {
+            "type": "block_actions",
+            "team": {"id": TEAM, "domain": "tandem"},
+            "user": {"id": user, "team_id": TEAM},
+            "api_app_id": APP_ID,
+            "token": "unused",
+            "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
+            "trigger_id": uuid.uuid4().hex,
+            "channel": {"id": message["channel"], "name": "general"},
+            "message": _shown(message),
+            "response_url": self._issue_response_url(message["channel"], user),
+        }
 
     # What can be seen
 
@@ -325,7 +356,7 @@ async def _read_arguments(request: web.Request) -> dict[str, Any]:
     if request.content_type == "application/json":
         arguments: dict[str, Any] = json.loads(await request.text() or "{}")
         return arguments
-    form = {key: str(value) for key, value in (await request.post()).items()}
+    form = dict(request.query) | {key: str(value) for key, value in (await request.post()).items()}
     return {key: json.loads(value) if value[:1] in "[{" and value else value for key, value in form.items()}
 
 

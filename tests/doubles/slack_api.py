@@ -45,6 +45,7 @@ class WebApi:
             "chat.stopStream": self._stop_stream,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
+            "conversations.open": self._open,
             "users.info": self._user,
         }
         self.ephemerals: list[Message] = []
@@ -229,6 +230,17 @@ class WebApi:
             shown = [{key: value for key, value in message.items() if key != "metadata"} for message in shown]
         cursor = str(end) if end < len(messages) else ""
         return {"messages": shown, "has_more": bool(cursor), "response_metadata": {"next_cursor": cursor}}
+
+    def _open(self, arguments: Arguments) -> dict[str, Any]:
+        """With one person: the direct message with them, the same each time."""
+        self._need("im:write")
+        user = str(arguments.get("users") or "")
+        if not user:
+            raise SlackFault("users_list_not_supplied")
+        if user not in self._workspace.users:
+            raise SlackFault("user_not_found")
+        channel = self._workspace.add_channel(f"D{user}", "im")
+        return {"channel": {"id": channel.id}}
 
     def _user(self, arguments: Arguments) -> dict[str, Any]:
         self._need("users:read")

@@ -132,6 +132,19 @@ def _check_context_actions(block: Block, number: int) -> None:
             _require(0 < len(button.get("value", "")) <= 2000, number, "value must have 1 to 2000 characters")
 
 
+def _check_actions(block: Block, number: int) -> None:
+    elements = block.get("elements")
+    _require(isinstance(elements, list) and 0 < len(elements) <= 25, number, "1 to 25 elements")
+    for element in elements or []:
+        _require(element.get("type") == "button", number, "unsupported element")
+        _text_object(element.get("text"), number, 75, "plain_text")
+        _require(0 < len(element.get("action_id", "")) <= 255, number, "action_id must have 1 to 255 characters")
+        _require(len(element.get("value", "")) <= 2000, number, "value must be less than 2001 characters")
+        _require(element.get("style") in (None, "primary", "danger"), number, "invalid style")
+    names = [element.get("action_id") for element in elements or []]
+    _require(len(set(names)) == len(names), number, "action_id is not unique")
+
+
 def _check_nothing(block: Block, number: int) -> None:
     """A divider has no fields."""
 
@@ -141,6 +154,7 @@ _CHECKS: dict[str, Callable[[Block, int], None]] = {
     "section": _check_section,
     "context": _check_context,
     "context_actions": _check_context_actions,
+    "actions": _check_actions,
     "divider": _check_nothing,
 }
 

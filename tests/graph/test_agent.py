@@ -84,9 +84,9 @@ async def test_the_same_event_gets_the_same_answer_without_asking_the_model_agai
 
 
 async def test_why_finds_the_last_answer_of_the_thread_and_new_forgets_the_thread(agent: Agent) -> None:
-    assert await agent.explain_last("thread") is None
+    assert await agent.explain_last("thread", EVERYBODY) is None
     answer = await ask(agent, question("How many days of annual leave are there?", "thread"))
-    assert await agent.explain_last("thread") == answer
+    assert await agent.explain_last("thread", EVERYBODY) == answer
     await agent.forget("thread")
     fresh = await ask(agent, question("And before it begins?", "thread"))
     assert not any("annual leave" in citation.quote for citation in fresh.citations)

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from index.extraction import extract_document
 from index.jobs import (
     SCHEDULE,
     DocumentCounts,
+    cancel_look,
     enqueue_due_looks,
     enqueue_look,
     is_work_due,
     read_look,
     run_next_job,
 )  # fmt: skip
+from index.leases import LeaseLost, lease_job
+from index.listing import list_source
 from index.sources import remove_source
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
@@ -177,3 +181,92 @@ async def test_many_workers_share_the_jobs_and_do_each_once(room: Room, tmp_path
     progress = await read_look(room.database, look)
     assert (progress.state, progress.documents, progress.chunks.embedded) == ("done", DocumentCounts(added=20), 20)
     await room.check_counts()
+
+
+async def test_a_cancelled_look_ends_at_once_and_keeps_what_it_did(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    look = await enqueue_look(room.database, room.settings, source, requested_by="test")
+    assert await step(room)
+    assert await step(room)
+    assert await cancel_look(room.database, source, cancelled_by="ann") == look
+    progress = await read_look(room.database, look)
+    assert (progress.state, progress.done, progress.documents) == ("cancelled", 1, DocumentCounts(added=1))
+    assert not await step(room)
+    assert not await is_work_due(room.database)
+    assert await cancel_look(room.database, source, cancelled_by="ann") is None
+    assert (await room.look(source)).documents == DocumentCounts(added=2, unchanged=1)
+    await room.check_counts()
+
+
+@pytest.mark.parametrize("kind", ["list", "index"])
+async def test_what_a_worker_has_in_hand_is_not_written_after_a_cancel(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = await room.add(folder)
+    look = await enqueue_look(room.database, room.settings, source, requested_by="test")
+    if kind == "index":
+        assert await step(room)
+
+    async def cancel_meanwhile(call: Callable[..., object], *arguments: object) -> object:
+        assert await cancel_look(room.database, source, cancelled_by="ann") == look
+        return call(*arguments)
+
+    monkeypatch.setattr("asyncio.to_thread", cancel_meanwhile)
+    assert await step(room)
+    monkeypatch.undo()
+    assert (await read_look(room.database, look)).state == "cancelled"
+    assert await room.texts() == {}
+    assert {row["state"] for row in await room.fetch("SELECT state FROM jobs")} == {"cancelled"} | (
+        {"done"} if kind == "index" else set()
+    )
+    assert (await room.look(source)).documents == DocumentCounts(added=3)
+
+
+async def test_a_look_that_was_cancelled_before_its_listing_stays_cancelled(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    look = await enqueue_look(room.database, room.settings, source, requested_by="test")
+    lease = await lease_job(room.database, room.settings, "test")
+    assert lease is not None
+    await cancel_look(room.database, source, cancelled_by="ann")
+    with pytest.raises(LeaseLost):
+        await list_source(room.database, room.model, room.settings, lease)
+    assert (await read_look(room.database, look)).state == "cancelled"
+
+
+async def test_cancels_beside_working_workers_leave_a_ledger_that_goes_on(room: Room, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number}.md").write_text(f"# Page {number}\n\nThis is page number {number}.\n")
+    source = await room.add(folder)
+
+    async def meddle() -> None:
+        for _ in range(8):
+            await enqueue_look(room.database, room.settings, source, requested_by="ann")
+            await asyncio.sleep(0.02)
+            await cancel_look(room.database, source, cancelled_by="ann")
+
+    await asyncio.gather(meddle(), *(room.drain() for _ in range(3)))
+    await room.look(source)
+    assert len(await room.texts()) == 12
+    await room.check_counts()
+
+
+async def test_time_left_is_told_once_enough_is_done(room: Room, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.md").write_text(f"# Page {number}\n\nThis is page number {number}.\n")
+    look = await enqueue_look(room.database, room.settings, await room.add(folder), requested_by="test")
+    left = []
+    while await step(room):
+        left.append((await read_look(room.database, look)).seconds_left)
+    assert left[:3] == [None, None, None]
+    assert left[3] is not None
+    assert left[3] > 0
+    assert left[-1] is None
+    await room.fetch("UPDATE looks SET state = 'running' RETURNING id")
+    await room.fetch("UPDATE jobs SET finished_at = now() - interval '40 s' WHERE kind = 'list' RETURNING id")
+    await room.fetch("UPDATE jobs SET state = 'queued', outcome = NULL WHERE path IN ('4.md', '5.md') RETURNING id")
+    estimate = (await read_look(room.database, look)).seconds_left
+    assert estimate == pytest.approx(20, abs=2)

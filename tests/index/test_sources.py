@@ -49,7 +49,11 @@ async def test_removing_leaves_nothing_but_the_trail(room: Room, folder: Path) -
     await room.check_counts()
     assert not (await room.search("vacation")).hits
     trail = await room.fetch("SELECT actor, action, subject FROM audit_trail ORDER BY id")
-    assert [tuple(row.values()) for row in trail] == [("test", "add source", "docs"), ("bob", "remove source", "docs")]
+    assert [tuple(row.values()) for row in trail] == [
+        ("test", "add source", "docs"),
+        ("test", "re-index", "docs"),
+        ("bob", "remove source", "docs"),
+    ]
     with pytest.raises(SourceError):
         await remove_source(room.database, "docs", removed_by="bob")
 

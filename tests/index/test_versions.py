@@ -4,8 +4,17 @@ from pathlib import Path
 import pytest
 
 from index import versions
-from index.jobs import DocumentCounts
-from index.versions import describe_pipeline, find_version
+from index.audit import list_entries
+from index.jobs import DocumentCounts, enqueue_due_looks
+from index.sources import Source
+from index.versions import (
+    VersionError,
+    describe_pipeline,
+    find_version,
+    list_versions,
+    prune_versions,
+    switch_version,
+)
 from tests.index.conftest import Room
 
 
@@ -34,6 +43,90 @@ async def test_a_new_pipeline_is_searched_once_it_is_complete(
     result = await room.search("vacation")
     assert result.index_version != old
     assert len(result.hits) == 6
-    assert len(await room.fetch("SELECT DISTINCT version_id FROM chunks")) == 1
     await room.check_counts()
     assert (await room.look(first)).documents == DocumentCounts(unchanged=3)
+
+
+async def rebuild(room: Room, source: Source, monkeypatch: pytest.MonkeyPatch, chunker: str) -> DocumentCounts:
+    monkeypatch.setattr(versions, "CHUNKER", chunker)
+    return (await room.look(source)).documents
+
+
+async def test_the_version_before_is_a_way_back_without_embedding_or_stale_text(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    await rebuild(room, source, monkeypatch, "markdown-next")
+    (folder / "printers.txt").write_text("The printer on the fourth floor needs no badge. Its queue is called EGRET.\n")
+    await room.look(source)
+    first, second = await list_versions(room.database)
+    assert (first.is_current, first.documents, first.missing) == (False, 2, 1)
+    assert (second.is_current, second.is_built, second.documents, second.missing) == (True, True, 3, 0)
+
+    await switch_version(room.database, first.id, switched_by="ann")
+    result = await room.search("printer badge queue")
+    assert result.index_version == str(first.id)
+    assert "printers.txt" not in {Path(hit.uri).name for hit in result.hits}, "its old text is gone, the new not there"
+    await room.look(source)
+    assert (await room.search("vacation")).index_version == str(first.id), "a look moves nobody who chose"
+
+    monkeypatch.undo()
+    progress = await room.look(source)
+    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=1, unchanged=2), 1)
+    assert (await room.search("printer badge queue")).hits[0].text.startswith("The printer on the fourth floor")
+    await room.check_counts()
+    assert [version.is_held for version in await list_versions(room.database)] == [False, False]
+    await rebuild(room, source, monkeypatch, "markdown-after-next")
+    assert (await room.search("vacation")).index_version not in {str(first.id), str(second.id)}
+    entries = [(entry.actor, entry.action, entry.subject) for entry in await list_entries(room.database, 99)]
+    assert ("ann", "switch index", f"version {first.id}") in entries
+
+
+async def test_to_choose_the_version_that_is_built_lets_the_next_one_take_over(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    await rebuild(room, source, monkeypatch, "markdown-next")
+    first, second = await list_versions(room.database)
+    await switch_version(room.database, first.id, switched_by="ann")
+    await switch_version(room.database, second.id, switched_by="ann")
+    await rebuild(room, source, monkeypatch, "markdown-after-next")
+    assert (await room.search("vacation")).index_version not in {str(first.id), str(second.id)}
+
+
+async def test_pruning_leaves_what_is_searched_and_what_is_built(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    await rebuild(room, source, monkeypatch, "markdown-next")
+    first, second = await list_versions(room.database)
+    assert await prune_versions(room.database, pruned_by="ann", kept_days=14) == []
+    await switch_version(room.database, first.id, switched_by="ann")
+    assert await prune_versions(room.database, pruned_by="ann") == []
+    await switch_version(room.database, second.id, switched_by="ann")
+    assert await prune_versions(room.database, pruned_by="ann") == [first.id]
+    assert {row["version_id"] for row in await room.fetch("SELECT version_id FROM chunks")} == {second.id}
+    await room.check_counts()
+    with pytest.raises(VersionError, match="pruned"):
+        await switch_version(room.database, first.id, switched_by="ann")
+    with pytest.raises(VersionError, match="no index version 99"):
+        await switch_version(room.database, 99, switched_by="ann")
+    monkeypatch.undo()
+    assert (await room.look(source)).chunks.embedded == 5, "a pruned version is built anew"
+
+
+async def test_only_the_last_version_is_kept_and_only_for_a_while(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    for chunker in ("markdown-next", "markdown-after-next"):
+        await rebuild(room, source, monkeypatch, chunker)
+    await enqueue_due_looks(room.database, room.settings)
+    assert [version.documents for version in await list_versions(room.database)] == [0, 3, 3]
+    await room.fetch("UPDATE index_versions SET left_at = left_at - interval '15 days' RETURNING id")
+    await enqueue_due_looks(room.database, room.settings)
+    assert [version.documents for version in await list_versions(room.database)] == [0, 0, 3]

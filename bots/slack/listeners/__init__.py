@@ -12,8 +12,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bots.conversation import Conversation
 from bots.inbox import DATABASE_TROUBLE
 from bots.slack.incoming import Incoming
+from bots.slack.posts import Posts
 from bots.slack.threads import Threads
 from bots.surface import Event
+from tandem.db.pool import Database
 from tandem.settings import Settings
 
 ACCEPT_WITHIN_S = 2.0
@@ -28,6 +30,8 @@ class Desk:
     conversation: Conversation
     incoming: Incoming
     threads: Threads
+    posts: Posts
+    database: Database
 
     async def accept_command(self, event: Event, ack: AsyncAck) -> None:
         """Stores a slash command and acknowledges it within Slack's 3 seconds, or says that it could not."""
@@ -41,7 +45,7 @@ class Desk:
 
 
 def register_listeners(app: AsyncApp, desk: Desk) -> None:
-    from bots.slack.listeners import ask, feedback, mention, message, reindex, sources, why
+    from bots.slack.listeners import ask, feedback, mention, message, reindex, review, sources, why
 
-    for listener in (mention, message, ask, reindex, sources, why, feedback):
+    for listener in (mention, message, ask, reindex, sources, why, feedback, review):
         listener.register(app, desk)

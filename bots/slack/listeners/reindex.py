@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import LOST, error_code
 from bots.slack.listeners import Desk
+from tandem.settings import Settings
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -17,7 +18,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
         named = desk.settings.slack_reindexers
         user = body["user_id"]
         try:
-            allowed = user in named or await _is_admin(client, user)
+            allowed = await may_reindex(client, desk.settings, user)
         except (SlackApiError, *LOST) as error:
             code = error_code(error) if isinstance(error, SlackApiError) else type(error).__name__
             await ack(f"Slack did not tell me whether you are an admin ({code}). Try again in a minute.")
@@ -29,6 +30,9 @@ def register(app: AsyncApp, desk: Desk) -> None:
         await desk.accept_command(desk.incoming.read_command("reindex", body), ack)
 
 
-async def _is_admin(client: AsyncWebClient, user: str) -> bool:
+async def may_reindex(client: AsyncWebClient, settings: Settings, user: str) -> bool:
+    """Raises SlackApiError or LOST when Slack does not tell."""
+    if user in settings.slack_reindexers:
+        return True
     found = (await client.users_info(user=user))["user"]
     return bool(found.get("is_admin") or found.get("is_owner"))
