@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.documents import DocumentError, ListedDocument, RawDocument
+from index.formats import SUFFIXES, suffix_of
 from tandem.errors import SourceError
 
 KIND = "folder"
-SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".pdf", ".docx"})
 MAX_BYTES = 32 * 1024 * 1024
 SETTLED_S = 2.0
 """A file written less than this before it was read may change again without its times changing."""
@@ -86,7 +86,7 @@ def _walk(root: Path) -> Iterator[ListedDocument]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(Path(entry.path))
-            elif Path(entry.name).suffix.lower() in SUFFIXES and (listed := _describe(root, Path(entry.path))):
+            elif suffix_of(entry.name) in SUFFIXES and (listed := _describe(root, Path(entry.path))):
                 yield listed
 
 
