@@ -5,6 +5,8 @@ from datetime import datetime
 
 from tandem.errors import TandemError
 
+MAX_BYTES = 32 * 1024 * 1024
+
 
 class DocumentError(TandemError):
     """The document cannot be read."""
@@ -29,11 +31,16 @@ class ListedDocument:
 
 @dataclass(frozen=True)
 class RawDocument:
-    """A document's bytes, with the stamp that belongs to exactly them."""
+    """A document's bytes, with the stamp that belongs to exactly them.
+
+    `changed_at` is None where only the listing tells. `name` is a file name whose suffix tells the format, where the
+    path does not.
+    """
 
     data: bytes
     stamp: str | None
-    changed_at: datetime | None
+    changed_at: datetime | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,3 +53,8 @@ class ExtractedDocument:
     licence: str | None = None
     expires_at: datetime | None = None
     review_by: datetime | None = None
+
+
+def describe_size(size: int) -> str:
+    """The fault of a document of more than MAX_BYTES."""
+    return f"It has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read."

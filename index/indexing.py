@@ -11,14 +11,15 @@ from psycopg.rows import DictRow
 
 from index.analyser import count_terms, weigh_terms
 from index.chunks import Chunk, cut_chunks
+from index.connectors.registry import open_connector
 from index.documents import DocumentError, ExtractedDocument, RawDocument
 from index.extraction import extract_document
-from index.folder import read_document
 from index.leases import Lease, LeaseLost, finish, finish_failed, hold
 from index.swap import IndexedChunk, swap_chunks
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
+from tandem.settings import Settings
 
 QUERIES = load_queries("index", "indexing.sql")
 BATCH = 64  # chunks an embedding request
@@ -33,19 +34,20 @@ class _Draft:
     hash: bytes
 
 
-async def index_document(database: Database, model: ModelClient, lease: Lease) -> None:
+async def index_document(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
     """Makes the index say what the document says now.
 
     Nothing is written until all is at hand; then one transaction swaps the document and ends the job.
-    Raises DocumentError when it cannot be read, ModelUnavailable or ModelBusy, LeaseLost when overtaken.
+    Raises DocumentError when it cannot be read, SourceUnavailable, ModelUnavailable or ModelBusy when it may be later,
+    LeaseLost when overtaken.
     """
     if lease.fault:
         raise DocumentError(lease.fault)
-    raw = await asyncio.to_thread(read_document, lease.source.location, lease.path)
+    raw = await open_connector(lease.source, settings, database).read(lease.path, lease.stamp)
     content_hash = hashlib.blake2b(raw.data, digest_size=16).digest()
     if await _is_unchanged(database, lease, raw, content_hash):
         return
-    document, drafts = await asyncio.to_thread(_prepare, raw.data, lease.path)
+    document, drafts = await asyncio.to_thread(_prepare, raw.data, raw.name or lease.path)
     known = await _find_embeddings(database, lease, drafts)
     new = {draft.hash: draft.context for draft in drafts if draft.hash not in known}
     known |= await _embed(model, new)
@@ -78,6 +80,15 @@ async def fail_document(database: Database, lease: Lease, reason: str) -> None:
         parameters = {"document_id": document_id, "stamp": lease.stamp, "reason": reason}
         await connection.execute(QUERIES["fail_document"], parameters)
         await finish_failed(connection, lease, reason, counts.removed)
+
+
+async def leave_document(database: Database, lease: Lease, reason: str) -> None:
+    """Ends the job of a document whose source did not answer: what is indexed stays, and the next look tries again."""
+    async with database.transaction() as connection:
+        await hold(connection, lease)
+        document_id = (await _lock_document(connection, lease))["id"]
+        await connection.execute(QUERIES["forget_stamp"], {"document_id": document_id})
+        await finish_failed(connection, lease, reason)
 
 
 async def _lock_document(connection: Connection, lease: Lease) -> DictRow:

@@ -17,7 +17,7 @@ SELECT id, content_hash, indexed_at FROM documents WHERE id = %(document_id)s FO
 -- why: in the same transaction as its chunks.
 UPDATE documents SET state = 'indexed', failure = NULL, version_id = %(version_id)s, content_hash = %(content_hash)s,
     stamp = %(stamp)s, title = %(title)s, owner = %(owner)s, licence = %(licence)s, expires_at = %(expires_at)s,
-    review_by = %(review_by)s, changed_at = %(changed_at)s, indexed_at = now()
+    review_by = %(review_by)s, changed_at = coalesce(%(changed_at)s, changed_at), indexed_at = now()
 WHERE id = %(document_id)s;
 
 -- name: fail_document
@@ -25,6 +25,10 @@ WHERE id = %(document_id)s;
 UPDATE documents SET state = 'failed', failure = %(reason)s, stamp = %(stamp)s, content_hash = NULL, version_id = NULL,
     indexed_at = NULL
 WHERE id = %(document_id)s;
+
+-- name: forget_stamp
+-- why: without its stamp the document is listed again, and never taken for unchanged.
+UPDATE documents SET stamp = NULL WHERE id = %(document_id)s;
 
 -- name: delete_document
 -- why: its chunks are gone already, counted.

@@ -7,8 +7,9 @@ from typing import Literal
 
 import psycopg
 
+from index.connectors.connector import SourceUnavailable
 from index.documents import DocumentError
-from index.indexing import fail_document, index_document, remove_document
+from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.listing import fail_look, list_source
 from index.sources import Source
@@ -50,7 +51,8 @@ class ChunkCounts:
 class LookProgress:
     """`done` of `total` documents that need work; `total` is known once the listing is done.
 
-    `error` is why the look failed, or what it is waiting for. `failures` are "path: reason", the first SHOWN_FAILURES.
+    `error` is why the look failed, or what it is waiting for. `failures` are what the listing had to say, then
+    "path: reason", the first SHOWN_FAILURES.
     """
 
     id: int
@@ -140,26 +142,28 @@ async def run_next_job(database: Database, model: ModelClient, settings: Setting
         await _close_looks(database)
         return False
     async with keep_alive(database, settings, lease):
-        model_is_there = await _do(database, model, lease)
+        model_is_there = await _do(database, model, settings, lease)
     await _close_looks(database)
     return model_is_there
 
 
-async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
+async def _do(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> bool:
     try:
         if lease.attempt > MAX_ATTEMPTS:
             await _give_up(database, lease, f"Its worker died {MAX_ATTEMPTS} times while working on it.")
         elif lease.kind == "list":
-            await list_source(database, model, lease)
+            await list_source(database, model, settings, lease)
         elif lease.kind == "remove":
             await remove_document(database, lease)
         else:
-            await index_document(database, model, lease)
+            await index_document(database, model, settings, lease)
     except LeaseLost:
         log.info("job %d: taken over by another worker, or its source was removed", lease.job_id)
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except SourceUnavailable as error:
+        await _try_later(database, lease, error)
     except (DocumentError, SourceError) as error:
         await _give_up(database, lease, f"{error.message} {error.remedy}" if lease.kind == "list" else error.message)
     except (DatabaseUnavailable, psycopg.OperationalError):
@@ -167,6 +171,15 @@ async def _do(database: Database, model: ModelClient, lease: Lease) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever a document brings up, the others go on, and the ledger says so
         await _record_fault(database, lease, error)
     return True
+
+
+async def _try_later(database: Database, lease: Lease, error: SourceUnavailable) -> None:
+    if lease.attempt < MAX_ATTEMPTS:
+        await retry(database, lease, error.message)
+    elif lease.kind == "list":
+        await _give_up(database, lease, f"{error.message} {error.remedy}")
+    else:
+        await leave_document(database, lease, error.message)
 
 
 async def _record_fault(database: Database, lease: Lease, error: Exception) -> None:

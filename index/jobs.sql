@@ -19,8 +19,8 @@ WITH look AS (
     INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals)
     SELECT s.id, %(requested_by)s, false, false FROM sources s
     WHERE NOT EXISTS (
-        SELECT FROM looks l WHERE l.source_id = s.id
-            AND (l.finished_at IS NULL OR l.requested_at > now() - make_interval(secs => %(interval_s)s))
+        SELECT FROM looks l WHERE l.source_id = s.id AND (l.finished_at IS NULL
+            OR l.requested_at > now() - make_interval(secs => coalesce(s.look_interval_s, %(interval_s)s)))
     )
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO NOTHING
     RETURNING id
@@ -74,7 +74,7 @@ SELECT l.id, s.name AS source, l.state,
     coalesce(sum(j.chunks_embedded), 0) AS chunks_embedded,
     coalesce(sum(j.chunks_kept), 0) + l.unchanged_chunks AS chunks_kept,
     coalesce(sum(j.chunks_removed), 0) AS chunks_removed,
-    ARRAY(SELECT path || ': ' || error FROM jobs WHERE look_id = l.id AND state = 'failed' AND kind <> 'list'
+    l.notes || ARRAY(SELECT path || ': ' || error FROM jobs WHERE look_id = l.id AND state = 'failed' AND kind <> 'list'
         ORDER BY path LIMIT %(shown)s) AS failures
 FROM looks l JOIN sources s ON s.id = l.source_id LEFT JOIN jobs j ON j.look_id = l.id
 WHERE l.id = %(look_id)s

@@ -48,7 +48,13 @@ async def lease_job(database: Database, settings: Settings, worker: str) -> Leas
     if row is None:
         return None
     source = Source(
-        row["source_id"], row["name"], row["source_kind"], row["location"], row["workspace"], row["audience"]
+        row["source_id"],
+        row["name"],
+        row["source_kind"],
+        row["location"],
+        row["workspace"],
+        row["audience"],
+        row["options"],
     )
     return Lease(
         row["id"],

@@ -1,39 +1,58 @@
 """The listing of a source: compares what it lists with what is known, and makes a job of every difference."""
 
-import asyncio
 from collections.abc import Sequence
 
+from psycopg.types.json import Jsonb
+
+from index.connectors.registry import open_connector
 from index.documents import ListedDocument
-from index.folder import list_folder
 from index.leases import Lease, finish, finish_failed, hold
 from index.versions import describe_pipeline, find_version
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
+from tandem.settings import Settings
 
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
 
 
-async def list_source(database: Database, model: ModelClient, lease: Lease) -> None:
-    """Does a look's first job. Raises SourceError, with nothing changed, when the source cannot be believed."""
+async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
+    """Does a look's first job.
+
+    Raises SourceError, with nothing changed, when the source cannot be believed; SourceUnavailable is one.
+    """
     await database.execute(QUERIES["begin_listing"], {"look_id": lease.look_id})
     version_id = await find_version(database, await describe_pipeline(model))
-    listed = await asyncio.to_thread(list_folder, lease.source.location)
+    about = {"look_id": lease.look_id, "source_id": lease.source.id, "version_id": version_id}
+    row = await database.fetch_one(QUERIES["find_cursor"], about)
+    listing = await open_connector(lease.source, settings, database).list(row["cursor"] if row else None)
     parameters = {
-        "look_id": lease.look_id,
-        "source_id": lease.source.id,
-        "version_id": version_id,
-        "unseen_folders": [document.path for document in listed if document.path.endswith("/")],
-        **_columns(listed),
+        **about,
+        "is_difference": listing.is_difference,
+        "removed": list(listing.removed),
+        "unseen": list(listing.unseen),
+        "notes": list(listing.notes),
+        "cursor": Jsonb(listing.cursor) if listing.cursor is not None else None,
+        **_columns(listing.documents),
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
-        [row] = await (await connection.execute(QUERIES["count_gone"], parameters)).fetchall()
+        cursor = await connection.execute(QUERIES["find_gone"], parameters)
+        parameters["gone"] = gone = [row["id"] for row in await cursor.fetchall()]
+        [row] = await (await connection.execute(QUERIES["count_known"], parameters)).fetchall()
         if not row["accept_removals"]:
-            _refuse_landslide(lease.source.name, len(listed), row["known"], row["gone"])
-        for statement in ("add_documents", "add_index_jobs", "add_remove_jobs", "mark_seen", "begin_running"):
+            left = len(listing.documents) + (row["known"] - len(gone) if listing.is_difference else 0)
+            _refuse_landslide(lease.source.name, left, row["known"], len(gone))
+        for statement in (
+            "add_documents",
+            "add_index_jobs",
+            "add_remove_jobs",
+            "mark_seen",
+            "keep_cursor",
+            "begin_running",
+        ):
             await connection.execute(QUERIES[statement], parameters)
         await finish(connection, lease, "listed")
 
@@ -46,11 +65,11 @@ async def fail_look(database: Database, lease: Lease, reason: str) -> None:
         await connection.execute(QUERIES["fail_look"], {"look_id": lease.look_id, "reason": reason})
 
 
-def _refuse_landslide(name: str, listed: int, known: int, gone: int) -> None:
-    if (gone and not listed) or (gone > HANDFUL and gone * 2 > known):
+def _refuse_landslide(name: str, left: int, known: int, gone: int) -> None:
+    if (gone and not left) or (gone > HANDFUL and gone * 2 > known):
         raise SourceError(
             f"{name} lists only {known - gone} of the {known} documents that it had, so nothing was removed.",
-            remedy=f"If they are really gone, run `tandem reindex {name} --accept-removals`; else restore the folder.",
+            remedy=f"If they are really gone, run `tandem reindex {name} --accept-removals`; else bring them back.",
         )
 
 

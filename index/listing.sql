@@ -2,23 +2,38 @@
 -- why: who asks for a look from here on may have changed a file that was listed already, and gets a second listing.
 UPDATE looks SET state = 'listing' WHERE id = %(look_id)s;
 
--- name: count_gone
--- why: for the guard against a source that suddenly lists almost nothing. Folders that cannot be seen into have not vanished.
-SELECT l.accept_removals,
-    (SELECT count(*) FROM documents WHERE source_id = %(source_id)s) AS known,
-    (SELECT count(*) FROM documents d WHERE d.source_id = %(source_id)s AND d.path <> ALL(%(paths)s::text[])
-        AND NOT EXISTS (SELECT FROM unnest(%(unseen_folders)s::text[]) AS u (path) WHERE starts_with(d.path, u.path))
-    ) AS gone
-FROM looks l WHERE l.id = %(look_id)s;
+-- name: find_cursor
+-- why: what the listing may leave out. All of it is listed anew when something is still to be done that no change would
+-- bring up: a document that was never indexed, was read while it changed, or was made by another pipeline; or a person asks.
+SELECT s.cursor FROM sources s JOIN looks l ON l.source_id = s.id
+WHERE l.id = %(look_id)s AND NOT l.retry_failed AND NOT EXISTS (
+    SELECT FROM documents d WHERE d.source_id = s.id AND (
+        d.state = 'new' OR d.stamp IS NULL OR (d.state = 'indexed' AND d.version_id IS DISTINCT FROM %(version_id)s)
+    )
+);
 
 -- name: add_documents
--- why: a document has its row, and with it its id, before it is read.
-INSERT INTO documents (source_id, path, workspace, audience, title, uri, changed_at)
+-- why: a document has its row, and with it its id, before it is read. Also what the listing alone tells is kept.
+INSERT INTO documents AS d (source_id, path, workspace, audience, title, uri, changed_at)
 SELECT s.id, listed.path, s.workspace, s.audience, listed.path, listed.uri, listed.changed_at
 FROM sources s, unnest(%(paths)s::text[], %(uris)s::text[], %(changed_ats)s::timestamptz[])
     AS listed (path, uri, changed_at)
 WHERE s.id = %(source_id)s
-ON CONFLICT (source_id, path) DO NOTHING;
+ON CONFLICT (source_id, path) DO UPDATE SET uri = excluded.uri, changed_at = coalesce(excluded.changed_at, d.changed_at)
+WHERE d.uri <> excluded.uri OR d.changed_at IS DISTINCT FROM coalesce(excluded.changed_at, d.changed_at);
+
+-- name: find_gone
+-- why: what is no longer listed is no longer true; but what cannot be seen has not vanished.
+SELECT d.id FROM documents d
+WHERE d.source_id = %(source_id)s
+    AND CASE WHEN %(is_difference)s THEN d.path = ANY(%(removed)s::text[])
+        ELSE NOT EXISTS (SELECT FROM unnest(%(paths)s::text[]) AS l (path) WHERE l.path = d.path) END
+    AND NOT EXISTS (SELECT FROM unnest(%(unseen)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
+
+-- name: count_known
+-- why: for the guard against a source that suddenly lists almost nothing.
+SELECT l.accept_removals, (SELECT count(*) FROM documents WHERE source_id = %(source_id)s) AS known
+FROM looks l WHERE l.id = %(look_id)s;
 
 -- name: add_index_jobs
 -- why: the first gate: only what is new, or may have changed since it was read, or was made by another pipeline.
@@ -38,22 +53,24 @@ ORDER BY d.id
 ON CONFLICT (document_id) WHERE state IN ('queued', 'running') DO NOTHING;
 
 -- name: add_remove_jobs
--- why: what is no longer listed is no longer true.
+-- why: what vanished is taken out one by one, each in a transaction of its own.
 INSERT INTO jobs (look_id, kind, document_id, path)
-SELECT %(look_id)s, 'remove', d.id, d.path
-FROM documents d
-WHERE d.source_id = %(source_id)s AND d.path <> ALL(%(paths)s::text[])
-    AND NOT EXISTS (SELECT FROM unnest(%(unseen_folders)s::text[]) AS u (path) WHERE starts_with(d.path, u.path))
-ORDER BY d.id
+SELECT %(look_id)s, 'remove', d.id, d.path FROM documents d WHERE d.id = ANY(%(gone)s::bigint[]) ORDER BY d.id
 ON CONFLICT (document_id) WHERE state IN ('queued', 'running') DO NOTHING;
 
 -- name: mark_seen
 -- why: freshness: up to when is it known that the document stands as it was indexed.
-UPDATE documents SET seen_at = now() WHERE source_id = %(source_id)s AND path = ANY(%(paths)s::text[]);
+UPDATE documents d SET seen_at = now()
+WHERE d.source_id = %(source_id)s AND d.id <> ALL(%(gone)s::bigint[])
+    AND NOT EXISTS (SELECT FROM unnest(%(unseen)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
+
+-- name: keep_cursor
+-- why: in the transaction that makes a job of every difference, so that none is skipped.
+UPDATE sources SET cursor = %(cursor)s WHERE id = %(source_id)s AND cursor IS DISTINCT FROM %(cursor)s;
 
 -- name: begin_running
 -- why: what needed no job is unchanged, and its chunks are kept.
-UPDATE looks SET state = 'running', version_id = %(version_id)s,
+UPDATE looks SET state = 'running', version_id = %(version_id)s, notes = %(notes)s,
     unchanged = (SELECT count(*) FROM documents d WHERE d.source_id = %(source_id)s
         AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = looks.id AND j.document_id = d.id)),
     unchanged_chunks = (SELECT count(*) FROM documents d JOIN chunks c ON c.document_id = d.id

@@ -1,15 +1,18 @@
 """Sources: where documents come from, who may see them, and how they stand."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
-from index import folder
 from index.audience import ANYWHERE, EVERYONE, Viewer
+from index.connectors.locations import resolve_place
 from index.reader import read_as
 from index.swap import drop_source_chunks
 from tandem.db.pool import Database
@@ -23,7 +26,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """A place that documents come from; they are seen in `workspace` by `audience`."""
+    """A place that documents come from; they are seen in `workspace` by `audience`.
+
+    `options` are its connector's: how to read it.
+    """
 
     id: int
     name: str
@@ -31,6 +37,7 @@ class Source:
     location: str
     workspace: str
     audience: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -48,19 +55,22 @@ class SourceStatus:
 
 async def add_source(
     database: Database,
-    location: Path,
+    location: str | Path,
     *,
     name: str | None,
+    kind: str | None = None,
+    options: Mapping[str, Any] | None = None,
     audience: str = EVERYONE,
     workspace: str = ANYWHERE,
     added_by: str,
 ) -> Source:
-    """Adds a folder, under its own name unless another is given. Adding the same again returns what is there.
+    """Adds a source, under its own name unless another is given. Adding the same again returns what is there.
 
-    Raises SourceError for a folder that is not there or a name that is taken. Looks at nothing yet.
+    Without a `kind` the location tells. Raises SourceError for a folder that is not there, a location that no connector
+    takes, or a name that is taken. Looks at nothing yet.
     """
-    path = folder.resolve_folder(location)
-    chosen = (name if name is not None else path.name).strip()
+    place = resolve_place(str(location), kind, options or {})
+    chosen = (name if name is not None else place.name).strip()
     if not chosen or not chosen.isprintable():
         raise SourceError("A source needs a name of printable characters.", remedy="Give it one with --name.")
     if not audience.strip() or not workspace.strip():
@@ -69,15 +79,21 @@ async def add_source(
         )
     wanted = {
         "name": chosen,
-        "kind": folder.KIND,
-        "location": str(path),
+        "kind": place.kind,
+        "location": place.location,
         "workspace": workspace,
         "audience": audience,
+        "options": dict(place.options),
+    }
+    parameters = wanted | {
+        "options": Jsonb(wanted["options"]),
+        "look_interval_s": place.look_interval_s,
+        "added_by": added_by,
     }
     try:
-        row = await database.fetch_one(QUERIES["add_source"], wanted | {"added_by": added_by})
+        row = await database.fetch_one(QUERIES["add_source"], parameters)
     except (UnicodeEncodeError, psycopg.DataError) as error:
-        raise SourceError("The folder's name is not UTF-8.", remedy="Rename the folder.") from error
+        raise SourceError("Its location is not UTF-8.", remedy="Rename the folder.") from error
     row = row or await database.fetch_one(QUERIES["find_source"], {"name": chosen})
     if row is None:
         raise SourceError(f"The source {chosen} was removed at this moment.", remedy="Add it again.")
@@ -133,4 +149,6 @@ async def list_sources(database: Database, viewer: Viewer | None = None) -> list
 
 
 def _source(row: DictRow) -> Source:
-    return Source(row["id"], row["name"], row["kind"], row["location"], row["workspace"], row["audience"])
+    return Source(
+        row["id"], row["name"], row["kind"], row["location"], row["workspace"], row["audience"], row["options"]
+    )

@@ -1,8 +1,9 @@
 -- name: add_source
 -- why: returns no row when the name is taken.
 WITH added AS (
-    INSERT INTO sources (name, kind, location, workspace, audience, added_by)
-    VALUES (%(name)s, %(kind)s, %(location)s, %(workspace)s, %(audience)s, %(added_by)s)
+    INSERT INTO sources (name, kind, location, workspace, audience, options, look_interval_s, added_by)
+    VALUES (%(name)s, %(kind)s, %(location)s, %(workspace)s, %(audience)s, %(options)s,
+        %(look_interval_s)s, %(added_by)s)
     ON CONFLICT (name) DO NOTHING
     RETURNING *
 ), audit AS (

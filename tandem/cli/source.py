@@ -4,8 +4,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,24 +28,31 @@ commands = typer.Typer(help="Knowledge sources: add, list, remove.", no_args_is_
 
 @commands.command("add")
 def add(
-    path: Annotated[Path, typer.Argument(help="A folder of documents.")],
-    name: Annotated[str | None, typer.Option(help="Its name; the folder's own by default.")] = None,
+    location: Annotated[str, typer.Argument(help="A folder, a git repository, …: see docs/sources.md.")],
+    name: Annotated[str | None, typer.Option(help="Its name; the location's own by default.")] = None,
+    kind: Annotated[str | None, typer.Option(help="What the location is, where that is not plain.")] = None,
+    branch: Annotated[str | None, typer.Option(help="Of a git repository; its own default otherwise.")] = None,
+    pages: Annotated[int | None, typer.Option(min=1, help="Of a web site: how many at most; 1,000 otherwise.")] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="A web site may be on a private address, such as an intranet's.")
+    ] = False,
     audience: Annotated[
         str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")
     ] = EVERYONE,
     workspace: Annotated[str, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`.")] = ANYWHERE,
     as_json: AsJson = False,
 ) -> None:
-    """Add a folder; `tandem reindex` then reads it."""
-    run(_add(path, name, audience, workspace, as_json))
+    """Add a source; `tandem reindex` then reads it."""
+    options = {"branch": branch, "pages": pages, "allow_private": allow_private}
+    run(_add(as_json, location, name=name, kind=kind, options=options, audience=audience, workspace=workspace))
 
 
-async def _add(path: Path, name: str | None, audience: str, workspace: str, as_json: bool) -> None:
+async def _add(as_json: bool, location: str, **described: Any) -> None:
     from index.sources import add_source
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        source = await add_source(database, path, name=name, audience=audience, workspace=workspace, added_by=OPERATOR)
+        source = await add_source(database, location, added_by=OPERATOR, **described)
     if as_json:
         print(json.dumps(asdict(source)))
     else:

@@ -38,6 +38,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
         " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me')",
+        "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
     }
@@ -48,7 +49,8 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             with psycopg.connect(empty_url, autocommit=True) as connection:
                 connection.execute(sql.encode())
     with psycopg.connect(empty_url) as connection:
-        assert connection.execute("SELECT name FROM sources").fetchall() == [("a",)]
+        assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
+        assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
 
 

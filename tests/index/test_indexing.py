@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from index import indexing
+from index.connectors import folder as folder_connector
+from index.connectors.folder import read_document
 from index.documents import RawDocument
-from index.folder import read_document
 from index.jobs import DocumentCounts, enqueue_look, read_look, run_next_job
 from index.sources import remove_source
 from tests.index.conftest import Room
@@ -20,7 +20,7 @@ async def test_bad_files_fail_with_a_reason_and_stop_nobody(
     (folder / "empty.md").touch()
     (folder / "vanishing.md").write_text("soon gone")
     (folder / "large.txt").write_text("word " * 30_000)
-    monkeypatch.setattr("index.folder.MAX_BYTES", 100_000)
+    monkeypatch.setattr("index.connectors.folder.MAX_BYTES", 100_000)
     source = await room.add(folder)
     look = await enqueue_look(room.database, room.settings, source, requested_by="test")
     assert await run_next_job(room.database, room.model, room.settings, worker="test")
@@ -154,7 +154,7 @@ async def test_removing_a_source_while_its_job_runs_resurrects_nothing(
         asyncio.run_coroutine_threadsafe(remove_source(room.database, "docs", removed_by="bob"), loop).result(10)
         return raw
 
-    monkeypatch.setattr(indexing, "read_document", read_and_remove)
+    monkeypatch.setattr(folder_connector, "read_document", read_and_remove)
     assert await run_next_job(room.database, room.model, room.settings, worker="test")
     assert await room.drain() == 0
     for table in ("documents", "chunks", "jobs", "looks"):

@@ -18,10 +18,10 @@ async def test_a_second_look_has_nothing_to_do(room: Room, folder: Path) -> None
 
 
 async def test_settled_files_are_not_even_opened(room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.folder.SETTLED_S", -1.0)
+    monkeypatch.setattr("index.connectors.folder.SETTLED_S", -1.0)
     source = await room.add(folder)
     await room.look(source)
-    monkeypatch.setattr("index.indexing.read_document", lambda *_: pytest.fail("a file was opened"))
+    monkeypatch.setattr("index.connectors.folder.read_document", lambda *_: pytest.fail("a file was opened"))
     progress = await room.look(source)
     assert (progress.total, progress.documents) == (0, DocumentCounts(unchanged=3))
 
@@ -109,7 +109,7 @@ async def test_a_folder_that_cannot_be_seen_into_has_not_vanished(
 async def test_a_failed_document_is_tried_again_when_it_changes_or_somebody_asks(
     room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.folder.SETTLED_S", -1.0)
+    monkeypatch.setattr("index.connectors.folder.SETTLED_S", -1.0)
     (folder / "broken.pdf").write_bytes(b"junk")
     source = await room.add(folder)
     await room.look(source)

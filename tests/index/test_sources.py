@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ async def test_adding_the_same_again_returns_it(database: Database, folder: Path
 
 
 @pytest.mark.parametrize("other", [{"audience": "hr"}, {"workspace": "slack:T1"}, {"subfolder": "people"}])
-async def test_a_taken_name_is_refused(database: Database, folder: Path, other: dict[str, str]) -> None:
+async def test_a_taken_name_is_refused(database: Database, folder: Path, other: dict[str, Any]) -> None:
     await add_source(database, folder, name="docs", added_by="ann")
     with pytest.raises(SourceError, match="already"):
         await add_source(database, folder / other.pop("subfolder", ""), name="docs", added_by="ann", **other)

@@ -1,5 +1,6 @@
 """The folder source: which files there are, and what one of them holds."""
 
+import asyncio
 import os
 import stat
 import time
@@ -7,14 +8,27 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index.documents import DocumentError, ListedDocument, RawDocument
+from index.connectors.connector import Cursor, Listing
+from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
 from index.formats import SUFFIXES, suffix_of
 from tandem.errors import SourceError
 
-KIND = "folder"
-MAX_BYTES = 32 * 1024 * 1024
 SETTLED_S = 2.0
 """A file written less than this before it was read may change again without its times changing."""
+
+
+class Folder:
+    """A connector without a cursor: to ask each file for its times is quick."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+
+    async def list(self, cursor: Cursor | None) -> Listing:
+        documents = await asyncio.to_thread(list_folder, self._location)
+        return Listing(documents, unseen=[document.path for document in documents if document.path.endswith("/")])
+
+    async def read(self, path: str, stamp: str | None) -> RawDocument:
+        return await asyncio.to_thread(read_document, self._location, path)
 
 
 def resolve_folder(location: Path) -> Path:
@@ -53,7 +67,7 @@ def read_document(location: str, path: str) -> RawDocument:
             if not stat.S_ISREG(before.st_mode):
                 raise DocumentError("It is not a regular file.")
             if before.st_size > MAX_BYTES:
-                raise DocumentError(_too_large(before.st_size))
+                raise DocumentError(describe_size(before.st_size))
             data = file.read(MAX_BYTES + 1)
             after = os.fstat(file.fileno())
     except FileNotFoundError as error:
@@ -61,7 +75,7 @@ def read_document(location: str, path: str) -> RawDocument:
     except (OSError, ValueError, RuntimeError) as error:
         raise DocumentError(f"The file may not be read ({getattr(error, 'strerror', None) or error}).") from error
     if len(data) > MAX_BYTES:
-        raise DocumentError(_too_large(len(data)))
+        raise DocumentError(describe_size(len(data)))
     settled = _stamp(before) == _stamp(after) and _is_settled(after)
     return RawDocument(data, _stamp(after) if settled else None, _changed_at(after))
 
@@ -104,7 +118,7 @@ def _describe(root: Path, file: Path) -> ListedDocument | None:
     if path.encode(errors="surrogateescape") != os.fsencode(file.relative_to(root)):
         fault = "Its name is not UTF-8: rename it."
     elif found.st_size > MAX_BYTES:
-        fault = _too_large(found.st_size)
+        fault = describe_size(found.st_size)
     return ListedDocument(path, uri, _stamp(found), _changed_at(found), fault)
 
 
@@ -127,7 +141,3 @@ def _changed_at(found: os.stat_result) -> datetime | None:
         return datetime.fromtimestamp(found.st_mtime, UTC)
     except (OverflowError, ValueError, OSError):
         return None  # a time that no calendar has
-
-
-def _too_large(size: int) -> str:
-    return f"It has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read."

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from index import folder as module
+from index.connectors.folder import list_folder, read_document, resolve_folder
 from index.documents import DocumentError, ListedDocument
-from index.folder import list_folder, read_document, resolve_folder
 from tandem.errors import SourceError
 
 
@@ -62,12 +61,11 @@ def test_a_name_that_is_not_utf8_is_a_fault(folder: Path) -> None:
     assert "UTF-8" in document.fault
 
 
-def test_a_file_that_is_too_large_is_a_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 2**20)
+def test_a_file_that_is_too_large_is_a_fault(folder: Path) -> None:
     with (folder / "large.txt").open("wb") as file:
-        file.truncate(3 * 2**20)
-    assert listing(folder)["large.txt"].fault == "It has 3 MB; at most 1 MB are read."
-    with pytest.raises(DocumentError, match="at most 1 MB"):
+        file.truncate(200 * 2**20)
+    assert listing(folder)["large.txt"].fault == "It has 200 MB; at most 32 MB are read."
+    with pytest.raises(DocumentError, match="at most 32 MB"):
         read_document(str(folder), "large.txt")
 
 

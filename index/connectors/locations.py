@@ -1,0 +1,65 @@
+"""What a person means by a source's location: its kind, the form it is kept in, and a name for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from index.connectors.folder import resolve_folder
+from index.connectors.forge import check_branch, is_repository, name_repository, resolve_repository
+from index.connectors.site import resolve_site
+from tandem.errors import SourceError
+
+WEB_INTERVAL_S = 3600.0
+OPTIONS: Mapping[str, frozenset[str]] = {
+    "folder": frozenset(),
+    "git": frozenset({"branch"}),
+    "web": frozenset({"allow_private", "pages"}),
+}
+"""The options that each kind of source takes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """`name` is what the source is called unless somebody names it. `look_interval_s`: None is the setting's."""
+
+    kind: str
+    location: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    look_interval_s: float | None = None
+
+
+def resolve_place(location: str, kind: str | None, options: Mapping[str, Any]) -> Place:
+    """Raises SourceError when there is nothing at the location, as far as that can be told without asking it."""
+    kind = kind or guess_kind(location)
+    if kind not in OPTIONS:
+        raise SourceError(f"There is no kind of source {kind}.", remedy=f"The kinds are {', '.join(OPTIONS)}.")
+    given = {name: value for name, value in options.items() if value}
+    if unknown := sorted(given.keys() - OPTIONS[kind]):
+        raise SourceError(f"A source of the kind {kind} takes no {unknown[0]}.", remedy="Leave it out, or add --kind.")
+    match kind:
+        case "git":
+            if "branch" in given:
+                check_branch(given["branch"])
+            address = resolve_repository(location)
+            return Place(kind, address, name_repository(address), given)
+        case "web":
+            site = resolve_site(location)
+            return Place(kind, site, _name_site(site), given, WEB_INTERVAL_S)
+        case _:
+            folder = resolve_folder(Path(location))
+            return Place("folder", str(folder), folder.name)
+
+
+def guess_kind(location: str) -> str:
+    """A path is a folder, also where it is a working copy: what stands in the files is what was asked for."""
+    if is_repository(location):
+        return "git"
+    return "web" if location.lower().startswith(("http://", "https://")) else "folder"
+
+
+def _name_site(site: str) -> str:
+    url = urlsplit(site)
+    return f"{url.hostname}{url.path}".strip("/")

@@ -1,0 +1,208 @@
+"""One look at the pages of a site: each is asked whether it changed, and what it links to is found on the way."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from index.connectors.connector import SourceUnavailable
+from index.connectors.page import HTML, WANTED, fingerprint, name_page, parse_page
+from index.connectors.page_cache import PageCache
+from index.connectors.site import Rules, Scope
+from index.connectors.sitemap import SitemapEntry, read_lastmod
+from index.connectors.web_client import AT_ONCE, LeadsElsewhere, Reply, WebClient
+from index.documents import DocumentError, ListedDocument
+from tandem.errors import SourceError
+
+LOOK_S = 1_800.0
+"""How long one look takes at most; what it did not reach comes first in the next."""
+MAX_SILENT = 10
+"""So many pages in a row without an answer, and the site is taken to be away."""
+TRUST_S = 7 * 86_400
+"""How long a sitemap's word is believed that a page has not changed."""
+SETTLED = timedelta(days=2)
+RESTLESS = 3
+"""A page that had another text at so many looks in a row is named."""
+SHOWN_NOTES = 10
+
+
+@dataclass(frozen=True)
+class KnownPage:
+    """What the last visit found. `changes` counts the visits in a row that found another text."""
+
+    stamp: str
+    etag: str | None = None
+    modified: str | None = None
+    lastmod: str | None = None
+    visited: float = 0.0
+    changes: int = 0
+
+
+@dataclass
+class Walk:
+    """One look at the pages. What is found is in the last four fields."""
+
+    client: WebClient
+    scope: Scope
+    rules: Rules
+    cache: PageCache
+    known: Mapping[str, KnownPage]
+    named: Mapping[str, SitemapEntry]
+    max_pages: int
+    documents: list[ListedDocument] = field(default_factory=list)
+    visited: dict[str, KnownPage] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _queue: deque[str] = field(default_factory=deque)
+    _queued: set[str] = field(default_factory=set)
+    _silent: int = 0
+    _forbidden: int = 0
+    _away: list[str] = field(default_factory=list)
+    _dropped: int = 0
+
+    async def run(self) -> None:
+        """Raises SourceUnavailable when the site stops answering, SourceError when it allows nothing."""
+        start = list(self.named) or [self.scope.find_path(self.scope.location) or "/", *self.known]
+        # The ones never seen come first, so that a look that was cut short is carried on by the next.
+        for path in sorted(dict.fromkeys(start), key=lambda path: self._of(path).visited):
+            self._enqueue(path)
+        ends = time.monotonic() + LOOK_S
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while self._queue or running:
+                while self._queue and len(running) < AT_ONCE and time.monotonic() < ends:
+                    running.add(asyncio.create_task(self._visit(self._queue.popleft())))
+                if not running:
+                    break
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        self._conclude()
+
+    def _enqueue(self, path: str) -> None:
+        if path in self._queued:
+            return
+        if len(self._queued) >= self.max_pages:
+            self._dropped += 1
+        elif not self.rules.allows(self.scope.link(path)):
+            self._forbidden += 1
+        else:
+            self._queued.add(path)
+            self._queue.append(path)
+
+    async def _visit(self, path: str) -> None:
+        before, entry = self._of(path), self.named.get(path)
+        if before.stamp and entry and _is_unchanged(entry, before):
+            self._keep(path, before)
+            return
+        try:
+            reply = await self.client.get(
+                self.scope.link(path), etag=before.etag, modified=before.modified, wanted=WANTED
+            )
+        except SourceUnavailable as error:
+            self._silent += 1
+            if self._silent >= MAX_SILENT:
+                raise SourceUnavailable(f"{self.scope.location} stopped answering.") from error
+            self._miss(path, error.message)
+            return
+        except LeadsElsewhere:
+            return  # not a page of this site
+        except DocumentError as error:
+            self._silent = 0
+            self.documents.append(ListedDocument(path, self.scope.link(path), "fault", None, error.message))
+            return
+        self._silent = 0
+        if reply.status == 304 and before.stamp:
+            self._keep(path, replace(before, visited=time.time(), changes=0, lastmod=entry.lastmod if entry else None))
+        elif reply.status == 200 and reply.data:
+            await self._take(path, reply, before, entry)
+
+    async def _take(self, path: str, reply: Reply, before: KnownPage, entry: SitemapEntry | None) -> None:
+        if (there := self.scope.find_path(reply.url)) != path:
+            if there is not None:
+                self._enqueue(there)
+            return
+        if reply.content_type in HTML:
+            page = await asyncio.to_thread(parse_page, reply.data, reply.url)
+            canonical = self.scope.find_path(page.canonical) if page.canonical else None
+            if not self.named:
+                for link in page.links:
+                    if (found := self.scope.find_path(link)) is not None:
+                        self._enqueue(found)
+            if canonical is not None and canonical != path:
+                self._enqueue(canonical)
+                return
+            if page.is_noindex:
+                return
+        if reply.is_noindex:
+            return
+        name = name_page(path, reply.content_type)
+        stamp = await asyncio.to_thread(fingerprint, reply.data, name)
+        is_changed = bool(before.stamp) and stamp != before.stamp
+        if stamp != before.stamp:
+            await asyncio.to_thread(self.cache.put, stamp, name, reply.data)
+        lastmod = entry.lastmod if entry else None
+        changed_at = reply.changed_at or read_lastmod(lastmod) or (datetime.now(UTC) if is_changed else None)
+        changes = before.changes + 1 if is_changed else 0
+        now = KnownPage(stamp, reply.etag, reply.modified, lastmod, time.time(), changes)
+        self._keep(path, now, changed_at)
+
+    def _keep(self, path: str, page: KnownPage, changed_at: datetime | None = None) -> None:
+        self.visited[path] = page
+        self.documents.append(ListedDocument(path, self.scope.link(path), page.stamp, changed_at))
+
+    def _miss(self, path: str, reason: str | None = None) -> None:
+        """A page that was not seen has not vanished."""
+        if reason:
+            self._away.append(f"{path}: {reason}")
+        if (before := self._of(path)).stamp:
+            self._keep(path, before)
+        else:
+            self.unseen.append(path)
+
+    def _conclude(self) -> None:
+        late = len(self._queue)
+        for path in self._queue:
+            self._miss(path)
+        if not self.named and (late or self._away or self._dropped):
+            self.unseen.append("")  # what they link to was not found either
+        if self._dropped:
+            self.unseen += [path for path in self.known if path not in self._queued]
+            self.notes.append(f"It has more than {self.max_pages} pages; the others were passed over (--pages).")
+        if late:
+            self.notes.append(f"{late} pages were not reached in {LOOK_S / 60:.0f} minutes; they are first next time.")
+        if self._forbidden:
+            self.notes.append(f"robots.txt keeps {self._forbidden} pages to itself.")
+        restless = sorted(path for path, page in self.visited.items() if page.changes >= RESTLESS)
+        self.notes += _shorten([f"{path} has another text at every look." for path in restless])
+        self.notes += _shorten(sorted(self._away))
+        if self.documents or self.unseen:
+            return
+        self.notes.append("No page was found that can be read.")
+        if self._forbidden:
+            raise SourceError(
+                f"The robots.txt of {self.scope.location} allows none of its pages.",
+                remedy="Ask whoever runs the site to allow the agent `tandem`.",
+            )
+
+    def _of(self, path: str) -> KnownPage:
+        return self.known.get(path) or KnownPage("")
+
+
+def _is_unchanged(entry: SitemapEntry, before: KnownPage) -> bool:
+    """Whether the sitemap says so, in a way that can be believed for a while."""
+    moment = read_lastmod(entry.lastmod)
+    seen = datetime.fromtimestamp(before.visited, UTC)
+    fresh = time.time() - before.visited < TRUST_S
+    return moment is not None and entry.lastmod == before.lastmod and moment + SETTLED < seen and fresh
+
+
+def _shorten(notes: list[str]) -> list[str]:
+    more = len(notes) - SHOWN_NOTES
+    return notes if more <= 0 else [*notes[:SHOWN_NOTES], f"And {more} more like that."]
