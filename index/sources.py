@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from index.audience import ANYWHERE, EVERYONE, Viewer
+from index.audience import Viewer
 from index.connectors.locations import resolve_place
 from index.reader import read_as
 from index.swap import drop_source_chunks
@@ -60,16 +60,20 @@ async def add_source(
     name: str | None,
     kind: str | None = None,
     options: Mapping[str, Any] | None = None,
-    audience: str = EVERYONE,
-    workspace: str = ANYWHERE,
+    audience: str | None = None,
+    workspace: str | None = None,
     added_by: str,
 ) -> Source:
     """Adds a source, under its own name unless another is given. Adding the same again returns what is there.
+
+    Without an audience and a workspace everybody sees it; of a chat channel, that channel alone.
 
     Without a `kind` the location tells. Raises SourceError for a folder that is not there, a location that no connector
     takes, or a name that is taken. Looks at nothing yet.
     """
     place = resolve_place(str(location), kind, options or {})
+    audience = place.audience if audience is None else audience
+    workspace = place.workspace if workspace is None else workspace
     chosen = (name if name is not None else place.name).strip()
     if not chosen or not chosen.isprintable():
         raise SourceError("A source needs a name of printable characters.", remedy="Give it one with --name.")
