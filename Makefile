@@ -16,7 +16,7 @@ chat: .venv/serve
 	@$(BIN)/tandem chat --docs "$(DOCS)"
 
 test: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: .venv/dev
 	$(BIN)/ruff check .

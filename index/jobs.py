@@ -25,6 +25,8 @@ QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
+WATCH, WEBHOOK = "watch", "webhook"
+"""Who asks because something changed, but is no person."""
 LookState = Literal["queued", "listing", "running", "done", "failed"]
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,8 @@ async def enqueue_look(
     parameters = {
         "source_id": source.id,
         "requested_by": requested_by,
-        "by_hand": requested_by != SCHEDULE,
+        "by_hand": requested_by not in (SCHEDULE, WATCH, WEBHOOK),
+        "is_news": requested_by != SCHEDULE,
         "accept_removals": accept_removals,
     }
     try:

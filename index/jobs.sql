@@ -4,7 +4,7 @@ WITH look AS (
     INSERT INTO looks AS l (source_id, requested_by, retry_failed, accept_removals)
     VALUES (%(source_id)s, %(requested_by)s, %(by_hand)s, %(accept_removals)s)
     ON CONFLICT (source_id) WHERE state IN ('queued', 'listing', 'running') DO UPDATE SET
-        again = l.again OR (l.state <> 'queued' AND excluded.retry_failed),
+        again = l.again OR (l.state <> 'queued' AND %(is_news)s),
         retry_failed = l.retry_failed OR excluded.retry_failed,
         accept_removals = l.accept_removals OR excluded.accept_removals
     RETURNING id, xmax = 0 AS is_new

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(None, validation_alias=_named("DISCORD_TOKEN"))
     discord_api_url: str = Field("https://discord.com/api/v10", validation_alias=_named("DISCORD_API_URL"))
 
+    webhook_secret: SecretStr | None = None
+    """What GitHub and others sign their webhooks with; without it none are received."""
+    webhook_host: str = "127.0.0.1"
+    webhook_port: int = Field(8714, ge=0, le=65535)
+
     audiences: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
     look_interval_s: float = Field(300, gt=0)

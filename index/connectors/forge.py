@@ -65,18 +65,21 @@ def name_repository(location: str) -> str:
     return re.split(r"[/:]", location.rstrip("/"))[-1].removesuffix(".git")
 
 
+def is_same_repository(location: str, other: str) -> bool:
+    """Whether two addresses lead to one repository, by whichever protocol."""
+    known, asked = _identify(location), _identify(other)
+    return known is not None and asked is not None and (known[0], known[1].lower()) == (asked[0], asked[1].lower())
+
+
 def link_file(location: str, branch: str, path: str) -> str:
     """The file at the forge, where the address says which; else the repository with the file behind a `#`."""
-    found, url = _SCP.fullmatch(location), _split(location)
     if location.startswith("/"):
         return Path(location).as_uri() + "/" + quote(path)
-    if found and "://" not in location:
-        host, project = found["host"], found["path"]
-    elif url is not None and url.hostname:
-        host, project = url.hostname, url.path
-    else:
+    known = _identify(location)
+    if known is None:
         return f"{location}#{quote(path)}"
-    page = f"https://{host}/{project.strip('/').removesuffix('.git')}"
+    host, project = known
+    page = f"https://{host}/{project}"
     branch, path = quote(branch), quote(path)
     if "gitlab" in host:
         return f"{page}/-/blob/{branch}/{path}"
@@ -87,6 +90,18 @@ def link_file(location: str, branch: str, path: str) -> str:
     if host == "bitbucket.org":
         return f"{page}/src/{branch}/{path}"
     return f"{page}#{path}"
+
+
+def _identify(location: str) -> tuple[str, str] | None:
+    """The host and the project on it, whatever the protocol; None where there is no host."""
+    found, url = _SCP.fullmatch(location), _split(location)
+    if found and "://" not in location:
+        host, project = found["host"], found["path"]
+    elif url is not None and url.hostname:
+        host, project = url.hostname, url.path
+    else:
+        return None
+    return host.lower(), project.strip("/").removesuffix(".git")
 
 
 def _split(location: str) -> SplitResult | None:

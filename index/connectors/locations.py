@@ -11,6 +11,7 @@ from index.connectors.channels import parse_channel
 from index.connectors.folder import resolve_folder
 from index.connectors.forge import check_branch, is_repository, name_repository, resolve_repository
 from index.connectors.site import resolve_site
+from index.connectors.store import resolve_store
 from tandem.errors import SourceError
 
 WEB_INTERVAL_S = 3600.0
@@ -21,6 +22,8 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "slack": frozenset(),
     "discord": frozenset(),
     "web": frozenset({"allow_private", "pages"}),
+    "store": frozenset(),
+    "uploads": frozenset(),
 }
 """The options that each kind of source takes."""
 
@@ -71,6 +74,11 @@ def resolve_place(location: str, kind: str | None, options: Mapping[str, Any]) -
         case "web":
             site = resolve_site(location)
             return Place(kind, site, _name_site(site), given, WEB_INTERVAL_S)
+        case "store":
+            address = resolve_store(location)
+            return Place(kind, address, address.rpartition("/")[2])
+        case "uploads":
+            return Place(kind, "uploaded files", "uploads")
         case _:
             folder = resolve_folder(Path(location))
             return Place("folder", str(folder), folder.name)
@@ -82,7 +90,9 @@ def guess_kind(location: str) -> str:
         return channel.platform
     if is_repository(location):
         return "git"
-    return "web" if location.lower().startswith(("http://", "https://")) else "folder"
+    if location.lower().startswith(("http://", "https://")):
+        return "web"
+    return "store" if "://" in location else "folder"
 
 
 def _name_site(site: str) -> str:

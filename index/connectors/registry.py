@@ -5,6 +5,8 @@ from index.connectors.connector import Connector
 from index.connectors.folder import Folder
 from index.connectors.git import GitRepository
 from index.connectors.history import ChannelHistory
+from index.connectors.store import Store
+from index.connectors.uploads import Uploads
 from index.connectors.web import Website
 from index.sources import Source
 from tandem.db.pool import Database
@@ -24,6 +26,10 @@ def open_connector(source: Source, settings: Settings, database: Database) -> Co
             return Website(source.location, allow_private=private, pages=pages, home=settings.home)
         case "slack" | "discord" if address := parse_channel(source.location):
             return ChannelHistory(open_channel(address, settings))
+        case "store":
+            return Store(source.location)
+        case "uploads":
+            return Uploads(source.id, source.name, database)
     raise SourceError(
         f"{source.name} is a source of the kind {source.kind}, which this version does not know.",
         remedy="Update Tandem on this machine.",

@@ -1,8 +1,12 @@
 """The commands that are one process each."""
 
+from collections.abc import Awaitable, Callable
+
 from rich.console import Console
 
-from tandem.cli.workplace import begin, prepare_database, run
+from tandem.cli.workplace import begin, open_database, prepare_database, run
+from tandem.db.pool import Database
+from tandem.settings import Settings
 
 
 def slack() -> None:
@@ -39,6 +43,27 @@ def beat() -> None:
     settings = begin("beat")
     prepare_database(settings)
     run_beat(settings)
+
+
+def watch() -> None:
+    """Ask for a look at a folder as soon as something in it changes."""
+    from index.watching import watch_folders
+
+    settings = begin("watch")
+    run(_with_database(settings, watch_folders))
+
+
+def webhooks() -> None:
+    """Receive signed webhooks, each of which asks for a look at a source."""
+    from index.webhooks import serve_webhooks
+
+    settings = begin("webhooks")
+    run(_with_database(settings, serve_webhooks))
+
+
+async def _with_database(settings: Settings, work: Callable[[Database, Settings], Awaitable[None]]) -> None:
+    async with open_database(settings) as database:
+        await work(database, settings)
 
 
 def migrate() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,6 +65,42 @@ async def _add(as_json: bool, location: str, **described: Any) -> None:
             f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.",
             markup=False,
         )
+
+
+@commands.command("upload")
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="Files; one that was uploaded before is replaced.")],
+    source: Annotated[str, typer.Option(help="The source that they belong to; it is added if need be.")] = "uploads",
+    remove: Annotated[bool, typer.Option("--remove", help="Take files of these names out again.")] = False,
+) -> None:
+    """Upload files into the database, where every worker can read them."""
+    run(_upload(files, source, remove))
+
+
+async def _upload(files: list[Path], name: str, remove: bool) -> None:
+    from index.jobs import enqueue_look
+    from index.sources import add_source, find_source, list_sources
+    from index.uploads import KIND, put_uploads, read_file, remove_uploads
+
+    settings = begin("source", quiet=True)
+    read = [] if remove else [(file.name, read_file(file)) for file in files]
+    async with open_database(settings) as database:
+        if remove:
+            source = await find_source(database, name)
+            await remove_uploads(database, source, [file.name for file in files], actor=OPERATOR)
+        else:
+            known = [status.source for status in await list_sources(database)]
+            source = next((s for s in known if s.name == name), None) or await add_source(
+                database, "", name=name, kind=KIND, added_by=OPERATOR
+            )
+            await put_uploads(database, source, read, actor=OPERATOR)
+        await enqueue_look(database, settings, source, requested_by=OPERATOR, accept_removals=remove)
+    Console(highlight=False).print(
+        f"{'Removed' if remove else 'Uploaded'} {len(files)}. A worker re-indexes {name} in the background;"
+        f" `tandem reindex {name} --wait` does it now.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @commands.command("list")

@@ -14,7 +14,7 @@ from tandem.errors import TandemError
 from tandem.settings import Settings
 
 STOP_S = 20
-BACKGROUND = ("worker", "beat")
+BACKGROUND = ("worker", "beat", "watch")
 PR_SET_PDEATHSIG = 1
 _HEAD = """\
 [supervisord]
@@ -42,9 +42,13 @@ stdout_logfile_backups=1
 
 
 def list_parts(settings: Settings, *, surfaces: bool) -> list[str]:
-    """The commands that run on this machine: model, worker and beat, and the chat surfaces that have a token."""
+    """The commands that run on this machine: model, worker and beat, and around them what has its token or secret."""
     parts = [] if settings.model_url else ["model"]
     parts += ["worker", "beat"]
+    if surfaces:
+        parts.append("watch")
+    if surfaces and settings.webhook_secret:
+        parts.append("webhooks")
     if surfaces and settings.slack_bot_token:
         parts.append("slack")
     if surfaces and settings.discord_token:

@@ -1,0 +1,70 @@
+"""A change in a folder leads to a look within a moment, and so does one in a folder that was added meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from index import watching
+from index.sources import remove_source
+from index.watching import watch_folders
+from tests.index.conftest import Room
+
+PATIENCE_S = 20
+
+
+@pytest.fixture
+async def watched(room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+    monkeypatch.setattr(watching, "REFRESH_S", 0.1)
+    monkeypatch.setattr(watching, "QUIET_MS", 50)
+    monkeypatch.setattr(watching, "PAUSE_S", 0.05)
+    source = await room.add(folder)
+    await room.look(source)
+    task = asyncio.create_task(watch_folders(room.database, room.settings))
+    yield folder
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def wait_for_look(room: Room, source: str, touch: Path, text: str) -> None:
+    """Changes the file until it is noticed: when the watching begins cannot be seen from here."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while True:
+        await asyncio.to_thread(touch.write_text, text)
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            found = await room.fetch(
+                "SELECT l.id FROM looks l JOIN sources s ON s.id = source_id"
+                " WHERE s.name = %(name)s AND requested_by = 'watch' AND l.state = 'queued'",
+                name=source,
+            )
+            if found:
+                await room.drain()
+                return
+        assert asyncio.get_running_loop().time() < deadline
+
+
+async def test_a_change_is_looked_at_at_once(room: Room, watched: Path) -> None:
+    (watched / "loop").symlink_to(watched)
+    await wait_for_look(room, "docs", watched / "people" / "sick.md", "# Sick\n\nCall by nine.\n")
+    assert "people/sick.md" in await room.texts()
+    other = watched.parent / "other"
+    other.mkdir()
+    await room.look(await room.add(other, "other"))
+    await wait_for_look(room, "other", other / "a.md", "# A\n\ntext\n")
+    await remove_source(room.database, "other", removed_by="test")
+    await wait_for_look(room, "docs", watched / "leave.md", "# Leave\n\nForty days.\n")
+
+
+async def test_what_is_no_document_is_no_change(room: Room, watched: Path) -> None:
+    await wait_for_look(room, "docs", watched / "a.md", "# A\n\ntext\n")
+    await asyncio.sleep(0.3)
+    await room.drain()
+    before = await room.fetch("SELECT max(id) AS id FROM looks")
+    (watched / ".git").mkdir()
+    (watched / ".git" / "notes.md").write_text("x")
+    (watched / "photo.jpg").write_bytes(b"x")
+    await asyncio.sleep(0.5)
+    assert await room.fetch("SELECT max(id) AS id FROM looks") == before
