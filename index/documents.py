@@ -55,6 +55,11 @@ class ExtractedDocument:
     review_by: datetime | None = None
 
 
+def on_one_line(text: str) -> str:
+    """A line of a report, whatever the names of files in it: line ends and the like are shown as Python writes them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
 def describe_size(size: int) -> str:
     """The fault of a document of more than MAX_BYTES."""
     return f"It has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read."

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from index.audience import Viewer
 from index.connectors.locations import resolve_place
+from index.documents import on_one_line
 from index.reader import read_as
 from index.swap import drop_source_chunks
 from tandem.db.pool import Database
@@ -146,7 +147,7 @@ async def list_sources(database: Database, viewer: Viewer | None = None) -> list
             row["failed"],
             row["last_look_at"],
             row["last_look_state"],
-            tuple(row["failures"]),
+            tuple(map(on_one_line, row["failures"])),
         )
         for row in rows
     ]

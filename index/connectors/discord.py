@@ -19,10 +19,15 @@ REACH = 1_000
 """How many messages later a reply still belongs to what it replies to; after that it is a document of its own."""
 EPOCH_MS = 1_420_070_400_000  # discord.com/developers/docs/reference#snowflakes
 TEXT, FORUMS = frozenset({0, 5}), frozenset({15, 16})
+READS_CONTENT = 1 << 18 | 1 << 19
+"""The application's flags for the message content intent; without it, REST too gives messages without their text:
+discord.com/developers/docs/events/gateway#message-content-intent."""
 PUBLIC_THREADS = frozenset({10, 11})
 """Private threads are for fewer people than the channel, so they are never read."""
 SAID = frozenset({0, 19})
 """Messages and replies; all other types tell of joins, pins, boosts or are commands' answers."""
+_opened: dict[tuple[str, str], tuple[str, str, bool]] = {}
+"""What was found out of channels, by server and channel."""
 _MARKUP = re.compile(r"<(@!?|@&|#|a?:)(\w+)(?::\d+)?>")
 
 
@@ -33,13 +38,26 @@ class DiscordChannel:
         """`team`: the guild that it is known to be in; None when that is to be found out."""
         self._settings = settings
         self._id = channel
+        self._key = (settings.discord_api_url, channel)
         self.team = team or ""
         self._user = ""
         self._has_messages = False
 
-    async def open(self) -> None:
+    async def open(self, *, again: bool = True) -> None:
+        known = None if again else _opened.get(self._key)
+        if known is None:
+            known = _opened[self._key] = await self._ask()
+        self._user, self.team, self._has_messages = known
+
+    async def _ask(self) -> tuple[str, str, bool]:
+        """The bot's id, the channel's guild, and whether it has messages of its own."""
         async with DiscordClient.open(self._settings) as client:
-            self._user = (await client.get("/users/@me"))["id"]
+            user = (await client.get("/users/@me"))["id"]
+            if not (await client.get("/applications/@me")).get("flags", 0) & READS_CONTENT:
+                raise SourceError(
+                    "Discord hides from the bot what people write.",
+                    remedy="Turn on Message Content Intent on the application's page, under Bot; see docs/discord.md.",
+                )
             try:
                 found = await client.get(f"/channels/{self._id}")
             except NotThere as error:
@@ -48,7 +66,7 @@ class DiscordChannel:
             raise SourceError(f"discord:{self._id} is no text channel or forum.", remedy="Name the channel it is in.")
         if self.team and found.get("guild_id") != self.team:
             raise SourceError(f"discord:{self._id} is no longer in the server {self.team}.", remedy="Add it anew.")
-        self.team, self._has_messages = found.get("guild_id", ""), found["type"] in TEXT
+        return user, found.get("guild_id", ""), found["type"] in TEXT
 
     async def check(self) -> None:
         """Raises SourceError when the channel's messages cannot be read."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from index.connectors.connector import Cursor, Listing
+from index.connectors.connector import Cursor, Listing, SourceUnavailable
 from index.documents import ListedDocument, RawDocument
+from tandem.errors import SourceError
 
 RECENT_S = 14 * 86_400.0
 """Threads that began in this time are listed at every look."""
@@ -37,8 +38,8 @@ class Thread:
 class Channel(Protocol):
     """One channel of a platform. All methods raise SourceError or SourceUnavailable, as connectors do."""
 
-    async def open(self) -> None:
-        """Makes sure that the channel may be read."""
+    async def open(self, *, again: bool = True) -> None:
+        """Finds out whose the channel is. Unless `again`, what this process was told before will do."""
 
     async def scan(self, since: float | None) -> Sequence[Thread]:
         """The threads that began since then (None: all of them); more do no harm."""
@@ -103,9 +104,14 @@ class ChannelHistory:
         )
 
     async def read(self, path: str, stamp: str | None) -> RawDocument:
+        try:
+            await self._channel.open(again=False)
+            data = await self._channel.read(path)
+        except SourceError as error:
+            # It concerns the source, not this document, whose passages stay until a listing tells what became of it.
+            raise SourceUnavailable(error.message, remedy=error.remedy) from error
         # What was written since the listing has another stamp, so the next look reads it again.
-        await self._channel.open()
-        return RawDocument(await self._channel.read(path), stamp, name="thread.md")
+        return RawDocument(data, stamp, name="thread.md")
 
     def _describe(self, path: str, state: _Known) -> ListedDocument:
         changed_at = datetime.fromtimestamp(state.latest, UTC)

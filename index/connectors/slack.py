@@ -34,6 +34,8 @@ _CLOSED = {
 _REFUSED = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 _MARKUP = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _USER = re.compile(r"<@([UW]\w+)")
+_identities: dict[tuple[str, str], Message] = {}
+"""What auth.test said, by server and token."""
 _names: dict[tuple[str, str], str] = {}
 """People's display names by workspace and id, for as long as this process lives."""
 
@@ -56,12 +58,15 @@ class SlackChannel:
                 AsyncServerErrorRetryHandler(),
             ],
         )
+        self._key = (settings.slack_api_url, token)
         self._id = channel
         self.team = team or ""
         self._url = self._user = self._bot = ""
 
-    async def open(self) -> None:
-        answer = await self._call("auth.test")
+    async def open(self, *, again: bool = True) -> None:
+        answer = None if again else _identities.get(self._key)
+        if answer is None:
+            answer = _identities[self._key] = await self._call("auth.test")
         if self.team and answer["team_id"] != self.team:
             raise SourceError(
                 f"The channel is in the workspace {self.team}, but SLACK_BOT_TOKEN is of {answer['team_id']}.",

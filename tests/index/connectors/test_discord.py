@@ -131,6 +131,14 @@ async def test_a_channel_that_the_bot_cannot_see_is_a_clear_error(double: Discor
             await locate_channel(f"discord:{channel}", settings)
 
 
+async def test_a_bot_that_is_shown_no_text_says_so() -> None:
+    intents = discord.Intents.all()
+    intents.message_content = False
+    async with run_discord_double(approved=intents) as blind:
+        with pytest.raises(SourceError, match="hides from the bot"):
+            await open_history(blind).list(None)
+
+
 async def test_a_discord_that_is_away_is_asked_again(double: DiscordDouble) -> None:
     double.order("status", "GET", "/channels/*", status=503)
     with pytest.raises(SourceUnavailable, match="503"):
