@@ -11,6 +11,8 @@ from index.front_matter import read_time, split_front_matter
 from index.sandbox import convert_apart
 from index.tables import write_records
 
+EXTRACTOR = "formats-1"
+"""Changes when the same bytes give another text."""
 MAX_HEADINGS = 20_000
 TITLE_CHARACTERS = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")

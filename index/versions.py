@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from index.analyser import ANALYSER, AVERAGE_TERMS, K1, B
 from index.chunks import CHUNKER
+from index.extraction import EXTRACTOR
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
@@ -14,8 +15,9 @@ DENSE_WEIGHT, LEXICAL_WEIGHT = 0.8, 0.2
 
 
 async def describe_pipeline(model: ModelClient) -> dict[str, object]:
-    """Everything that a chunk's row depends on besides its text. Raises ModelUnavailable."""
+    """Everything that a chunk's row depends on besides its document's bytes. Raises ModelUnavailable."""
     return {
+        "extractor": EXTRACTOR,
         "chunker": CHUNKER,
         "analyser": ANALYSER,
         "bm25": {"k1": K1, "b": B, "average_terms": AVERAGE_TERMS},
