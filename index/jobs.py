@@ -13,6 +13,7 @@ from index.indexing import fail_document, index_document, leave_document, remove
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.listing import fail_look, list_source
 from index.sources import Source
+from index.vector_index import keep_vector_index
 from index.versions import promote_version
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
@@ -209,7 +210,10 @@ async def _give_up(database: Database, lease: Lease, reason: str) -> None:
 async def _close_looks(database: Database) -> None:
     """Ends the looks whose jobs have all ended. After a job's own commit, so that the last of two workers sees both."""
     await database.execute(QUERIES["list_again"])
-    for row in await database.fetch_all(QUERIES["close_looks"]):
+    closed = await database.fetch_all(QUERIES["close_looks"])
+    for row in closed:
         if row["version_id"] is not None:
             async with database.transaction() as connection:
                 await promote_version(connection, row["version_id"])
+    if closed:
+        await keep_vector_index(database)

@@ -1,9 +1,10 @@
 """The swap: a document's old chunks give way to its new ones, in the caller's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from tandem.db.pool import Connection
 from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "swap.sql")
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ async def swap_chunks(
     document_id: int,
     version_id: int | None,
     chunks: Sequence[IndexedChunk],
+    terms: Mapping[int, float] | None = None,
     *,
     expires_at: datetime | None = None,
     keep_other_versions: bool = False,
 ) -> SwapCounts:
-    """Makes these the document's only chunks. Rows whose hash is unchanged stay, with their id.
+    """Makes these the document's only chunks, and `terms` what BM25 weighs of it. Rows whose hash is unchanged stay,
+    with their id.
 
     Call it with the document's row locked. Chunks of other index versions go too, since what they say is no longer
     true, unless the document is the same and only its pipeline is new.
@@ -71,39 +75,77 @@ async def swap_chunks(
         if new:
             common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
-    await _count_terms(connection, version_id, gone, new)
+    changes = _swap_changes(gone, version_id, len(new))
+    documents = await _swap_terms(connection, document_id, version_id, terms or {}, keep_other_versions)
+    for version, change in sorted(changes.items()):
+        parameters = {"document_id": document_id, "version_id": version, "change": change}
+        await connection.execute(QUERIES["count_chunks"], parameters)
+    await _count_documents(connection, documents)
     return SwapCounts(len(new), len(kept), len(gone))
 
 
 async def drop_source_chunks(connection: Connection, source_id: int) -> None:
     """Deletes all chunks of a source's documents."""
-    cursor = await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
-    await _count_terms(connection, None, await cursor.fetchall(), [])
+    rows = await (await connection.execute(QUERIES["delete_source_terms"], {"source_id": source_id})).fetchall()
+    await _count_terms(
+        connection, _negated((row["version_id"], term) for row in rows for term in row["terms"].indices())
+    )
+    await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
+    await _count_documents(connection, _negated(row["version_id"] for row in rows))
 
 
-async def _count_terms(
-    connection: Connection, version_id: int | None, gone: Sequence[DictRow], new: Sequence[IndexedChunk]
-) -> None:
-    terms: Counter[tuple[int, int]] = Counter()
-    chunks: Counter[int] = Counter()
-    for row in gone:
-        chunks[row["version_id"]] -= 1
-        terms.subtract((row["version_id"], term) for term in row["terms"].indices())
+async def _swap_terms(
+    connection: Connection,
+    document_id: int,
+    version_id: int | None,
+    terms: Mapping[int, float],
+    keep_other_versions: bool,
+) -> Counter[int]:
+    """Returns by how many the documents of each version changed."""
+    cursor = await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
+    old = {row["version_id"]: row["terms"].indices() for row in await cursor.fetchall()}
+    gone = [] if keep_other_versions else [version for version in old if version != version_id]
+    replaced = [*gone, version_id] if version_id in old else gone
+    changes = _negated((version, term) for version in replaced for term in old[version])
+    documents = _negated(gone)
+    await connection.execute(QUERIES["delete_document_terms"], {"document_id": document_id, "version_ids": gone})
     if version_id is not None:
-        chunks[version_id] += len(new)
-        for chunk in new:
-            terms.update((version_id, term) for term in chunk.terms)
-    changed = sorted(key for key, change in terms.items() if change)
+        changes.update((version_id, term) for term in terms)
+        documents[version_id] += version_id not in old
+        parameters = {"document_id": document_id, "version_id": version_id, "terms": _vector(terms)}
+        await connection.execute(QUERIES["set_document_terms"], parameters)
+    await _count_terms(connection, changes)
+    return documents
+
+
+async def _count_terms(connection: Connection, changes: Mapping[tuple[int, int], int]) -> None:
+    changed = sorted(key for key, change in changes.items() if change)
     await connection.execute(
         QUERIES["count_terms"],
         {
             "versions": [version for version, _ in changed],
             "terms": [term for _, term in changed],
-            "changes": [terms[key] for key in changed],
+            "changes": [changes[key] for key in changed],
         },
     )
-    for version in sorted(chunks):
-        await connection.execute(QUERIES["count_chunks"], {"version_id": version, "change": chunks[version]})
+
+
+async def _count_documents(connection: Connection, changes: Mapping[int, int]) -> None:
+    for version, change in sorted(changes.items()):
+        await connection.execute(QUERIES["count_documents"], {"version_id": version, "change": change})
+
+
+def _swap_changes(gone: Sequence[DictRow], version_id: int | None, new: int) -> Counter[int]:
+    changes = _negated(row["version_id"] for row in gone)
+    if version_id is not None:
+        changes[version_id] += new
+    return changes
+
+
+def _negated(keys: Iterable[Key]) -> Counter[Key]:
+    counts: Counter[Key] = Counter()
+    counts.subtract(keys)
+    return counts
 
 
 def _place(indexed: IndexedChunk) -> dict[str, object]:
@@ -114,5 +156,10 @@ def _row(indexed: IndexedChunk) -> dict[str, object]:
     return _place(indexed) | {
         "hash": indexed.hash,
         "embedding": HalfVector(indexed.embedding),
-        "terms": SparseVector(dict(indexed.terms), DIMENSIONS),
+        "terms": _vector(indexed.terms),
+        "term_ids": sorted(indexed.terms),
     }
+
+
+def _vector(terms: Mapping[int, float]) -> SparseVector:
+    return SparseVector(dict(terms), DIMENSIONS)

@@ -1,6 +1,6 @@
 -- name: read_chunks
 -- why: what is there decides which rows may stay.
-SELECT id, version_id, hash, terms FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
+SELECT id, version_id, hash FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
 
 -- name: delete_chunks
 -- why: they no longer stand in the document.
@@ -15,24 +15,54 @@ WHERE id = %(id)s AND (position, heading, text, expires_at)
 -- name: insert_chunk
 -- why: workspace and audience are copied from the document, never told by the caller.
 INSERT INTO chunks
-    (document_id, version_id, position, heading, text, hash, embedding, terms, workspace, audience, expires_at)
-SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(embedding)s, %(terms)s,
+    (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids, workspace, audience, expires_at)
+SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(embedding)s, %(terms)s, %(term_ids)s,
     d.workspace, d.audience, %(expires_at)s
 FROM documents d WHERE d.id = %(document_id)s;
 
+-- name: read_document_terms
+-- why: what the document counted for until now.
+SELECT version_id, terms FROM document_terms WHERE document_id = %(document_id)s;
+
+-- name: delete_document_terms
+-- why: they go with the chunks of their version.
+DELETE FROM document_terms WHERE document_id = %(document_id)s AND version_id = ANY(%(version_ids)s);
+
+-- name: set_document_terms
+-- why: one row a version; workspace and audience as with its chunks.
+INSERT INTO document_terms (document_id, version_id, terms, workspace, audience)
+SELECT d.id, %(version_id)s, %(terms)s, d.workspace, d.audience FROM documents d WHERE d.id = %(document_id)s
+ON CONFLICT (document_id, version_id) DO UPDATE SET terms = excluded.terms;
+
 -- name: count_terms
 -- why: document frequencies follow every swap. In the order of the terms, so that two swaps cannot deadlock.
-INSERT INTO term_frequencies AS f (version_id, term, chunks)
+INSERT INTO term_frequencies AS f (version_id, term, documents)
 SELECT version_id, term, change
 FROM unnest(%(versions)s::int[], %(terms)s::int[], %(changes)s::bigint[]) AS c (version_id, term, change)
 ORDER BY version_id, term
-ON CONFLICT (version_id, term) DO UPDATE SET chunks = f.chunks + excluded.chunks;
+ON CONFLICT (version_id, term) DO UPDATE SET documents = f.documents + excluded.documents;
 
 -- name: count_chunks
--- why: the number of chunks that the IDF is relative to. Last, since every swap wants this row.
-UPDATE index_versions SET chunks = chunks + %(change)s WHERE id = %(version_id)s;
+-- why: how many a viewer may see decides how they are searched.
+INSERT INTO chunk_counts AS n (version_id, workspace, audience, chunks)
+SELECT %(version_id)s, d.workspace, d.audience, greatest(%(change)s, 0) FROM documents d WHERE d.id = %(document_id)s
+ON CONFLICT (version_id, workspace, audience) DO UPDATE SET chunks = n.chunks + %(change)s;
+
+-- name: count_documents
+-- why: the number of documents that the IDF is relative to. Last, since every swap wants this row.
+UPDATE index_versions SET documents = documents + %(change)s WHERE id = %(version_id)s;
 
 -- name: delete_source_chunks
--- why: a removed source's passages are gone at once.
-DELETE FROM chunks WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
+-- why: a removed source's passages are gone at once, and counted no more.
+WITH gone AS (
+    DELETE FROM chunks WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
+    RETURNING version_id, workspace, audience
+)
+UPDATE chunk_counts n SET chunks = n.chunks - g.chunks
+FROM (SELECT version_id, workspace, audience, count(*) AS chunks FROM gone GROUP BY 1, 2, 3) g
+WHERE (n.version_id, n.workspace, n.audience) = (g.version_id, g.workspace, g.audience);
+
+-- name: delete_source_terms
+-- why: as its chunks.
+DELETE FROM document_terms WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
 RETURNING version_id, terms;

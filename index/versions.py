@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
-from index.analyser import ANALYSER, AVERAGE_TERMS, K1, B
+from index.analyser import ANALYSER, OF_CHUNK, OF_DOCUMENT
 from index.chunks import CHUNKER
 from index.extraction import EXTRACTOR
 from tandem.db.pool import Connection, Database
@@ -11,7 +12,15 @@ from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
 
 QUERIES = load_queries("index", "versions.sql")
-DENSE_WEIGHT, LEXICAL_WEIGHT = 0.8, 0.2
+STATEMENTS_OF_PROMOTION = (
+    "promote_version",
+    "drop_other_chunks",
+    "drop_other_terms",
+    "drop_other_frequencies",
+    "drop_other_counts",
+    "empty_other_versions",
+)
+DENSE_WEIGHT, LEXICAL_WEIGHT, FEEDBACK_WEIGHT = 0.85, 0.15, 0.3
 
 
 async def describe_pipeline(model: ModelClient) -> dict[str, object]:
@@ -20,9 +29,9 @@ async def describe_pipeline(model: ModelClient) -> dict[str, object]:
         "extractor": EXTRACTOR,
         "chunker": CHUNKER,
         "analyser": ANALYSER,
-        "bm25": {"k1": K1, "b": B, "average_terms": AVERAGE_TERMS},
+        "bm25": {"chunk": asdict(OF_CHUNK), "document": asdict(OF_DOCUMENT)},
         "embedder": (await model.describe()).embedding_model,
-        "weights": {"dense": DENSE_WEIGHT, "lexical": LEXICAL_WEIGHT},
+        "weights": {"dense": DENSE_WEIGHT, "lexical": LEXICAL_WEIGHT, "feedback": FEEDBACK_WEIGHT},
     }
 
 
@@ -40,6 +49,13 @@ async def promote_version(connection: Connection, version_id: int) -> bool:
     retired = await connection.execute(QUERIES["retire_version"], {"version_id": version_id})
     if retired.rowcount == 0:
         return False
-    for statement in ("promote_version", "drop_other_chunks", "drop_other_frequencies", "empty_other_versions"):
+    for statement in (
+        "promote_version",
+        "drop_other_chunks",
+        "drop_other_terms",
+        "drop_other_frequencies",
+        "drop_other_counts",
+        "empty_other_versions",
+    ):
         await connection.execute(QUERIES[statement], {"version_id": version_id})
     return True

@@ -24,10 +24,18 @@ UPDATE index_versions SET is_current = true WHERE id = %(version_id)s;
 -- why: nobody reads a version that is not current.
 DELETE FROM chunks WHERE version_id <> %(version_id)s;
 
+-- name: drop_other_terms
+-- why: as its chunks.
+DELETE FROM document_terms WHERE version_id <> %(version_id)s;
+
+-- name: drop_other_counts
+-- why: as its chunks.
+DELETE FROM chunk_counts WHERE version_id <> %(version_id)s;
+
 -- name: drop_other_frequencies
 -- why: as its chunks.
 DELETE FROM term_frequencies WHERE version_id <> %(version_id)s;
 
 -- name: empty_other_versions
 -- why: their row stays, since documents may name it, but counts nothing.
-UPDATE index_versions SET chunks = 0 WHERE id <> %(version_id)s;
+UPDATE index_versions SET documents = 0 WHERE id <> %(version_id)s;

@@ -1,5 +1,6 @@
 """An index of a test's own, and a folder of small documents."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,16 +63,19 @@ class Room:
         return await self.database.fetch_all(query.encode(), parameters)
 
     async def check_counts(self) -> None:
-        """Asserts that the counted document frequencies are those of the chunks that are there."""
-        rows = await self.fetch("SELECT version_id, terms FROM chunks")
-        counted: dict[tuple[int, int], int] = {}
-        for row in rows:
-            for term in row["terms"].indices():
-                counted[row["version_id"], term] = counted.get((row["version_id"], term), 0) + 1
-        stored = await self.fetch("SELECT version_id, term, chunks FROM term_frequencies WHERE chunks <> 0")
-        assert {(row["version_id"], row["term"]): row["chunks"] for row in stored} == counted
-        [total] = await self.fetch("SELECT coalesce(sum(chunks), 0) AS chunks FROM index_versions")
-        assert total["chunks"] == len(rows)
+        """Asserts that what is counted of terms, documents and chunks is what is there."""
+        rows = await self.fetch("SELECT version_id, terms FROM document_terms")
+        counted = Counter((row["version_id"], term) for row in rows for term in row["terms"].indices())
+        stored = await self.fetch("SELECT version_id, term, documents FROM term_frequencies WHERE documents <> 0")
+        assert {(row["version_id"], row["term"]): row["documents"] for row in stored} == counted
+        versions = await self.fetch("SELECT id, documents FROM index_versions WHERE documents <> 0")
+        assert {row["id"]: row["documents"] for row in versions} == Counter(row["version_id"] for row in rows)
+        assert await self.fetch("SELECT * FROM chunk_counts WHERE chunks <> 0 ORDER BY 1, 2, 3") == await self.fetch(
+            "SELECT version_id, workspace, audience, count(*) AS chunks FROM chunks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        assert await self.fetch(
+            "SELECT DISTINCT version_id, document_id FROM chunks ORDER BY 1, 2"
+        ) == await self.fetch("SELECT version_id, document_id FROM document_terms ORDER BY 1, 2")
 
 
 @pytest.fixture
