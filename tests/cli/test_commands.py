@@ -107,7 +107,9 @@ async def test_people_read_the_answer_its_sources_and_one_line_of_receipt(tandem
     ("arguments", "environment", "said"),
     [
         (("source", "add", "no/such/folder"), {}, "no/such/folder"),
+        (("source", "add", "https://ann:pw@example.org/docs.git"), {}, "credential helper"),
         (("source", "remove", "nobody"), {}, "nobody"),
+        (("webhooks",), {}, "TANDEM_WEBHOOK_SECRET"),
         (("reindex",), {}, "tandem source add"),
         (("ask", ""), {}, "empty"),
         (("ask", "x" * 30_000), {}, "30,000"),

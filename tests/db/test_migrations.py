@@ -38,9 +38,9 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
         " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me')",
-        "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
+        "0005": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
     }
     for count in range(1, len(known) + 1):
         monkeypatch.setattr("tandem.db.migrations.list_migrations", lambda count=count: known[:count])
