@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.connectors.connector import Cursor, Listing
-from index.documents import MAX_BYTES, SUFFIXES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.formats import SUFFIXES
 from tandem.errors import SourceError
 
 SETTLED_S = 2.0
