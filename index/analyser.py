@@ -70,12 +70,12 @@ def weigh_terms(counts: Mapping[int, int], saturation: Saturation) -> dict[int, 
     return {term: count * (k1 + 1) / (count + norm) for term, count in kept}
 
 
-def weigh_query(terms: Iterable[int], frequencies: Mapping[int, int], documents: int) -> dict[int, float]:
-    """The other half: each term's IDF, given how many of the documents have it. Positive, also for common terms."""
+def weigh_query(terms: Iterable[int], frequencies: Mapping[int, int], total: int) -> dict[int, float]:
+    """The other half: each term's IDF, given how many of all texts have it. Positive, also for common terms."""
     return {
-        term: math.log(1 + (documents - found + 0.5) / (found + 0.5))
+        term: math.log(1 + (total - found + 0.5) / (found + 0.5))
         for term in terms
-        for found in (min(frequencies.get(term, 0), documents),)
+        for found in (min(frequencies.get(term, 0), total),)
     }
 
 

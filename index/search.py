@@ -3,7 +3,7 @@
 One statement, so that a reader sees a document as it was or as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +26,7 @@ FEEDBACK = 2
 EXACT_UP_TO = 20_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 SHARED = 10_000
-"""About how many chunks may share the terms by which lexical candidates are found: the rarest terms come first."""
+"""How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
@@ -76,10 +76,11 @@ async def search(
     """Returns the k best passages that the viewer may see; none for a query without a word, or an empty index.
 
     A score is 0.85 * (1 + cosine) / 2 + 0.15 * BM25 / (the highest BM25 among the candidates): a convex combination of
-    exact scores (Bruch et al., 2023). BM25 is the passage's and its document's, added. The cosine is to the question
-    moved towards the best passages of the two best documents (Rocchio, 1971), 0.7 of the one and 0.3 of the others.
-    `weights`, dense and lexical, take the place of the index version's 0.85 and 0.15, without feedback: at 0 for one
-    side, the k are the other side's best. Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
+    exact scores (Bruch et al., 2023). BM25 is the passage's among passages and its document's among documents, added.
+    The cosine is to the question moved towards the best passages of the two best documents (Rocchio, 1971), 0.7 of the
+    one and 0.3 of the others. `weights`, dense and lexical, take the place of the version's 0.85 and 0.15, without
+    feedback: at 0 for one side, the k are the other side's best.
+    Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
     """
     text = query[:MAX_QUERY]
     if not split_words(text) or k < 1:
@@ -90,15 +91,18 @@ async def search(
         version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
         if version is None:
             return SearchResult((), "none", 0.0)
-        frequencies = dict(zip(version["terms"], version["found"], strict=True))
-        term_weights = weigh_query(terms, frequencies, version["documents"])
-        known = {term: weight for term, weight in term_weights.items() if frequencies.get(term)}
+        found = dict(zip(version["terms"], version["chunks_with"], strict=True))
+        term_weights = weigh_query(terms, found, version["chunks"])
+        in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
+        document_weights = weigh_query(found, in_documents, version["documents"])
+        known = {term: term_weights[term] for term in found}
         candidates = max(CANDIDATES, k)
         parameters = {
             "version_id": version["id"],
             "embedding": HalfVector(embedding),
             "terms": SparseVector(known, DIMENSIONS),
-            "shared": choose_shared(known, frequencies, version["chunks"] / max(1, version["documents"])),
+            "document_terms": SparseVector(document_weights, DIMENSIONS),
+            "shared": choose_shared(found),
             "approximate": version["chunks"] > EXACT_UP_TO,
             "candidates": candidates,
             "k": k,
@@ -112,15 +116,15 @@ async def search(
     return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0)
 
 
-def choose_shared(terms: Iterable[int], frequencies: Mapping[int, int], chunks_each: float) -> list[int]:
-    """The rarest terms, as long as about SHARED chunks hold them, given how many chunks a document has; at least one.
+def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
+    """The rarest terms, as long as SHARED chunks at most hold them; at least one. Given how many chunks hold each.
 
     What shares none of them shares only common terms, and is not among the best (as in MaxScore: Turtle & Flood, 1995).
     """
     chosen: list[int] = []
-    holding = 0.0
-    for term in sorted(terms, key=lambda term: frequencies[term]):
-        holding += frequencies[term] * chunks_each
+    holding = 0
+    for term in sorted(frequencies, key=lambda term: frequencies[term]):
+        holding += frequencies[term]
         if chosen and holding > SHARED:
             break
         chosen.append(term)

@@ -1,15 +1,16 @@
 -- name: read_version
 -- why: the version that is searched, how much of it the viewer may see, and how common the query's terms are in that.
-SELECT v.id, v.pipeline, n.documents, n.chunks, f.terms, f.found
+SELECT v.id, v.pipeline, n.documents, n.chunks, f.terms, f.documents_with, f.chunks_with
 FROM index_versions v, LATERAL (
     SELECT coalesce(sum(documents), 0)::bigint AS documents, coalesce(sum(chunks), 0)::bigint AS chunks
     FROM index_sizes WHERE version_id = v.id
 ) n, LATERAL (
-    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(found), '{}') AS found
+    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(documents), '{}') AS documents_with,
+        coalesce(array_agg(chunks), '{}') AS chunks_with
     FROM (
-        SELECT term, sum(documents)::bigint AS found FROM term_frequencies
+        SELECT term, sum(documents)::bigint AS documents, sum(chunks)::bigint AS chunks FROM term_frequencies
         WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
-        GROUP BY term HAVING sum(documents) > 0
+        GROUP BY term HAVING sum(chunks) > 0
     ) AS counted
 ) f
 WHERE v.is_current;
@@ -33,7 +34,7 @@ WITH dense AS (
     SELECT id FROM find_lexical_candidates(%(version_id)s, %(shared)s, %(terms)s, %(candidates)s) AS id
 ), scored AS MATERIALIZED (
     SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine,
-        -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(terms)s, 0) AS bm25
+        -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(document_terms)s, 0) AS bm25
     FROM chunks c LEFT JOIN document_terms t ON t.document_id = c.document_id AND t.version_id = c.version_id
     WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
 ), weighed AS MATERIALIZED (

@@ -18,6 +18,7 @@ from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "swap.sql")
 Place = tuple[int, str, str]
+Term = tuple[int, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,17 @@ async def swap_chunks(
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
     place = await (await connection.execute(QUERIES["read_place"], {"document_id": document_id})).fetchone()
     changes = _Changes()
-    changes.count_chunks(gone, -1)
+    for row in gone:
+        changes.count_chunk(row, row["term_ids"], -1)
     if version_id is not None and place is not None:
-        changes.count_chunks([{"version_id": version_id, **place}] * len(new), 1)
-        changes.count_terms({"version_id": version_id, **place}, terms or {}, 1)
-    for row in await (
-        await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
-    ).fetchall():
+        own = {"version_id": version_id, **place}
+        for chunk in new:
+            changes.count_chunk(own, chunk.terms, 1)
+        changes.count_document(own, terms or {}, 1)
+    cursor = await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
+    for row in await cursor.fetchall():
         if row["version_id"] == version_id or not keep_other_versions:
-            changes.count_terms(row, row["terms"].indices(), -1)
+            changes.count_document(row, row["terms"].indices(), -1)
     parameters = {"document_id": document_id, "version_id": version_id, "keep_others": keep_other_versions}
     await connection.execute(QUERIES["delete_document_terms"], parameters)
     if version_id is not None:
@@ -99,9 +102,10 @@ async def drop_source_chunks(connection: Connection, source_id: int) -> None:
     changes = _Changes()
     cursor = await connection.execute(QUERIES["delete_source_terms"], {"source_id": source_id})
     for row in await cursor.fetchall():
-        changes.count_terms(row, row["terms"].indices(), -1)
+        changes.count_document(row, row["terms"].indices(), -1)
     cursor = await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
-    changes.count_chunks(await cursor.fetchall(), -1)
+    for row in await cursor.fetchall():
+        changes.count_chunk(row, row["term_ids"], -1)
     await changes.write(connection)
 
 
@@ -109,32 +113,35 @@ class _Changes:
     """By how much a swap changes what is counted, by version and by who may see it."""
 
     def __init__(self) -> None:
-        self._terms: Counter[tuple[int, str, str, int]] = Counter()
         self._documents: Counter[Place] = Counter()
         self._chunks: Counter[Place] = Counter()
+        self._documents_with: Counter[Term] = Counter()
+        self._chunks_with: Counter[Term] = Counter()
 
-    def count_terms(self, row: Mapping[str, Any], terms: Iterable[int], change: int) -> None:
+    def count_document(self, row: Mapping[str, Any], terms: Iterable[int], change: int) -> None:
         place = _place_of(row)
         self._documents[place] += change
         for term in terms:
-            self._terms[*place, term] += change
+            self._documents_with[*place, term] += change
 
-    def count_chunks(self, rows: Iterable[Mapping[str, Any]], change: int) -> None:
-        for row in rows:
-            self._chunks[_place_of(row)] += change
+    def count_chunk(self, row: Mapping[str, Any], terms: Iterable[int], change: int) -> None:
+        place = _place_of(row)
+        self._chunks[place] += change
+        for term in terms:
+            self._chunks_with[*place, term] += change
 
     async def write(self, connection: Connection) -> None:
-        changed = sorted(key for key, change in self._terms.items() if change)
+        documents, chunks = self._documents_with, self._chunks_with
+        changed = sorted(key for key in documents.keys() | chunks.keys() if documents[key] or chunks[key])
         columns = [list(column) for column in zip(*changed, strict=True)] or [[], [], [], []]
-        parameters = dict(zip(("versions", "workspaces", "audiences", "terms"), columns, strict=True))
-        await connection.execute(
-            QUERIES["count_terms"], parameters | {"changes": [self._terms[key] for key in changed]}
-        )
+        columns += [[documents[key] for key in changed], [chunks[key] for key in changed]]
+        names = ("versions", "workspaces", "audiences", "terms", "documents", "chunks")
+        await connection.execute(QUERIES["count_terms"], dict(zip(names, columns, strict=True)))
         for place in sorted(self._documents.keys() | self._chunks.keys()):
-            documents, chunks = self._documents[place], self._chunks[place]
-            if documents or chunks:
+            size = {"documents": self._documents[place], "chunks": self._chunks[place]}
+            if any(size.values()):
                 named = dict(zip(("version_id", "workspace", "audience"), place, strict=True))
-                await connection.execute(QUERIES["count_size"], named | {"documents": documents, "chunks": chunks})
+                await connection.execute(QUERIES["count_size"], named | size)
 
 
 def _place_of(row: Mapping[str, Any]) -> Place:

@@ -1,6 +1,6 @@
 -- name: read_chunks
 -- why: what is there decides which rows may stay.
-SELECT id, version_id, workspace, audience, hash FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
+SELECT id, version_id, workspace, audience, hash, term_ids FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
 
 -- name: delete_chunks
 -- why: they no longer stand in the document.
@@ -40,13 +40,16 @@ SELECT d.id, %(version_id)s, %(terms)s, d.workspace, d.audience FROM documents d
 ON CONFLICT (document_id, version_id) DO UPDATE SET terms = excluded.terms;
 
 -- name: count_terms
--- why: document frequencies follow every swap. In the order of the key, so that two swaps cannot deadlock.
-INSERT INTO term_frequencies AS f (version_id, workspace, audience, term, documents)
-SELECT version_id, workspace, audience, term, change
-FROM unnest(%(versions)s::int[], %(workspaces)s::text[], %(audiences)s::text[], %(terms)s::int[], %(changes)s::bigint[])
-    AS c (version_id, workspace, audience, term, change)
+-- why: frequencies follow every swap. In the order of the key, so that two swaps cannot deadlock.
+INSERT INTO term_frequencies AS f (version_id, workspace, audience, term, documents, chunks)
+SELECT version_id, workspace, audience, term, documents, chunks
+FROM unnest(
+    %(versions)s::int[], %(workspaces)s::text[], %(audiences)s::text[], %(terms)s::int[], %(documents)s::bigint[],
+    %(chunks)s::bigint[]
+) AS c (version_id, workspace, audience, term, documents, chunks)
 ORDER BY version_id, workspace, audience, term
-ON CONFLICT (version_id, workspace, audience, term) DO UPDATE SET documents = f.documents + excluded.documents;
+ON CONFLICT (version_id, workspace, audience, term)
+    DO UPDATE SET documents = f.documents + excluded.documents, chunks = f.chunks + excluded.chunks;
 
 -- name: count_size
 -- why: what the frequencies are relative to. Last, since every swap wants this row.
@@ -58,7 +61,7 @@ ON CONFLICT (version_id, workspace, audience)
 -- name: delete_source_chunks
 -- why: a removed source's passages are gone at once.
 DELETE FROM chunks WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
-RETURNING version_id, workspace, audience;
+RETURNING version_id, workspace, audience, term_ids;
 
 -- name: delete_source_terms
 -- why: as its chunks.

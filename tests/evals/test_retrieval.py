@@ -75,22 +75,20 @@ async def test_sides_are_ranked_alone_and_to_the_depth(
         b"SELECT d.path, c.embedding, c.terms, t.terms AS document_terms"
         b" FROM chunks c JOIN documents d ON d.id = c.document_id JOIN document_terms t ON t.document_id = d.id"
     )
-    frequencies = await bench.database.fetch_all(b"SELECT term, documents FROM term_frequencies")
-    weights = weigh_query(
-        count_terms(query), {row["term"]: row["documents"] for row in frequencies}, len({row["path"] for row in rows})
-    )
+    frequencies = await bench.database.fetch_all(b"SELECT term, documents, chunks FROM term_frequencies")
+    terms = count_terms(query)
+    in_chunks = weigh_query(terms, {row["term"]: row["chunks"] for row in frequencies}, len(rows))
+    documents = len({row["path"] for row in rows})
+    in_documents = weigh_query(terms, {row["term"]: row["documents"] for row in frequencies}, documents)
     scores: dict[str, dict[str, float]] = {"dense": {}, "lexical": {}}
     for row in rows:
         name = collection.documents[int(Path(row["path"]).stem)].id
-        terms = [
-            entry
-            for part in (row["terms"], row["document_terms"])
-            for entry in zip(part.indices(), part.values(), strict=True)
-        ]
-        own = {
-            "dense": float(row["embedding"].to_numpy().astype(np.float32) @ vector),
-            "lexical": sum(weights.get(term, 0.0) * value for term, value in terms),
-        }
+        lexical = sum(
+            weights.get(term, 0.0) * value
+            for weights, part in ((in_chunks, row["terms"]), (in_documents, row["document_terms"]))
+            for term, value in zip(part.indices(), part.values(), strict=True)
+        )
+        own = {"dense": float(row["embedding"].to_numpy().astype(np.float32) @ vector), "lexical": lexical}
         for side, score in own.items():
             scores[side][name] = max(score, scores[side].get(name, -1.0))
     for side, best in scores.items():

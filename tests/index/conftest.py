@@ -69,10 +69,17 @@ class Room:
         terms = Counter(
             (*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices()
         )
-        kept = await self.fetch(
-            "SELECT version_id, workspace, audience, term, documents FROM term_frequencies WHERE documents <> 0"
+        chunks = await self.fetch("SELECT version_id, workspace, audience, term_ids FROM chunks")
+        holding = Counter(
+            (row["version_id"], row["workspace"], row["audience"], term) for row in chunks for term in row["term_ids"]
         )
-        assert {tuple(row.values())[:-1]: row["documents"] for row in kept} == terms
+        kept = await self.fetch(
+            "SELECT version_id, workspace, audience, term, documents, chunks FROM term_frequencies"
+            " WHERE documents <> 0 OR chunks <> 0"
+        )
+        assert {tuple(row.values())[:-2]: (row["documents"], row["chunks"]) for row in kept} == {
+            key: (terms[key], holding[key]) for key in terms.keys() | holding.keys()
+        }
         assert await self.fetch("SELECT * FROM index_sizes WHERE chunks <> 0 ORDER BY 1, 2, 3") == await self.fetch(
             "SELECT version_id, workspace, audience, count(DISTINCT document_id) AS documents, count(*) AS chunks"
             " FROM chunks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"

@@ -71,13 +71,19 @@ async def test_bm25_is_that_of_the_passage_and_of_its_document(room: Room, folde
         (folder / path).as_uri(): f"{title}\n{(folder / path).read_text().split('---')[-1]}"
         for path, title in [("leave.md", "Leave"), ("people/travel.md", "Travel"), ("printers.txt", "printers")]
     }
-    bags = {uri: count_terms(text) for uri, text in texts.items()}
-    found = {term: sum(term in bag for bag in bags.values()) for term in count_terms(query)}
-    idf = weigh_query(found, found, len(bags))
+    documents = {uri: count_terms(text) for uri, text in texts.items()}
+    passages = {hit.chunk_id: count_terms(f"{hit.title} {hit.heading} {hit.text}") for hit in result.hits}
+    terms = count_terms(query)
+    rarity = []
+    for bags in (passages, documents):
+        found = {term: sum(term in bag for bag in bags.values()) for term in terms}
+        rarity.append(weigh_query(terms, found, len(bags)))
     for hit in result.hits:
-        passage = weigh_terms(count_terms(f"{hit.title} {hit.heading} {hit.text}"), OF_CHUNK)
-        document = weigh_terms(bags[hit.uri], OF_DOCUMENT)
-        expected = sum(idf[term] * (passage.get(term, 0) + document.get(term, 0)) for term in found)
+        passage = weigh_terms(passages[hit.chunk_id], OF_CHUNK)
+        document = weigh_terms(documents[hit.uri], OF_DOCUMENT)
+        expected = sum(
+            rarity[0][term] * passage.get(term, 0) + rarity[1][term] * document.get(term, 0) for term in terms
+        )
         assert hit.lexical == pytest.approx(expected, rel=1e-4)
 
 
@@ -99,10 +105,10 @@ async def test_a_query_of_words_that_say_nothing_is_searched_by_meaning(room: Ro
 
 def test_the_rarest_terms_find_the_candidates_until_they_are_many() -> None:
     frequencies = {1: 9 * SHARED, 2: 3, 3: SHARED // 2, 4: SHARED // 2}
-    assert choose_shared(frequencies, frequencies, 1.0) == [2, 3]
-    assert choose_shared([1], frequencies, 1.0) == [1]
-    assert choose_shared([3, 2, 4], frequencies, 0.5) == [2, 3, 4]
-    assert choose_shared([], {}, 1.0) == []
+    assert choose_shared(frequencies) == [2, 3]
+    assert choose_shared({1: 9 * SHARED}) == [1]
+    assert choose_shared({3: SHARED // 2, 4: SHARED // 2}) == [3, 4]
+    assert choose_shared({}) == []
 
 
 async def test_a_large_index_is_asked_instead_of_comparing_every_chunk(

@@ -63,15 +63,17 @@ async def find_faults(database: Database) -> list[str]:
     rows = await database.fetch_all(b"SELECT version_id, workspace, audience, terms FROM document_terms")
     places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
     terms = Counter((*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices())
-    chunks = await database.fetch_all(b"SELECT version_id, workspace, audience FROM chunks")
+    chunks = await database.fetch_all(b"SELECT version_id, workspace, audience, term_ids FROM chunks")
+    chunk_places = [(row["version_id"], row["workspace"], row["audience"]) for row in chunks]
+    in_chunks = Counter(
+        (*place, term) for place, row in zip(chunk_places, chunks, strict=True) for term in row["term_ids"]
+    )
+    key = b"SELECT version_id, workspace, audience"
     counts: tuple[tuple[str, bytes, Counter[Any]], ...] = (
-        ("terms", b"SELECT version_id, workspace, audience, term, documents AS n FROM term_frequencies", terms),
-        ("documents", b"SELECT version_id, workspace, audience, documents AS n FROM index_sizes", Counter(places)),
-        (
-            "chunks",
-            b"SELECT version_id, workspace, audience, chunks AS n FROM index_sizes",
-            Counter(tuple(row.values()) for row in chunks),
-        ),
+        ("terms of documents", key + b", term, documents AS n FROM term_frequencies", terms),
+        ("terms of chunks", key + b", term, chunks AS n FROM term_frequencies", in_chunks),
+        ("documents", key + b", documents AS n FROM index_sizes", Counter(places)),
+        ("chunks", key + b", chunks AS n FROM index_sizes", Counter(chunk_places)),
     )
     for what, table, counted in counts:
         found = await database.fetch_all(table)

@@ -18,8 +18,8 @@ CREATE POLICY viewer_reads ON document_terms FOR SELECT TO tandem_reader USING (
 );
 GRANT SELECT ON document_terms TO tandem_reader;
 
--- How rare a term is, is counted over documents, for each group of people who may see them: else a score would tell that
--- other audiences use the word.
+-- How rare a term is among documents and among chunks, for each group of people who may see them: else a score would tell
+-- that other audiences use the word.
 DROP TABLE term_frequencies;
 CREATE TABLE term_frequencies (
     version_id int NOT NULL REFERENCES index_versions,
@@ -27,6 +27,7 @@ CREATE TABLE term_frequencies (
     audience text NOT NULL,
     term int NOT NULL,
     documents bigint NOT NULL,
+    chunks bigint NOT NULL,
     PRIMARY KEY (version_id, workspace, audience, term)
 );
 ALTER TABLE term_frequencies ENABLE ROW LEVEL SECURITY;
@@ -37,8 +38,8 @@ CREATE POLICY viewer_reads ON term_frequencies FOR SELECT TO tandem_reader USING
 );
 GRANT SELECT ON term_frequencies TO tandem_reader;
 
--- How many documents those are relative to; and how many chunks there are, which decides whether each is compared with a
--- question, or an index is asked.
+-- What those are relative to. The number of chunks also decides whether each is compared with a question, or an index is
+-- asked.
 CREATE TABLE index_sizes (
     version_id int NOT NULL REFERENCES index_versions,
     workspace text NOT NULL,
@@ -90,5 +91,5 @@ GRANT EXECUTE ON FUNCTION find_lexical_candidates TO tandem_reader;
 
 -- What an older version counts of its terms, until the next look has built a new one.
 INSERT INTO term_frequencies
-SELECT version_id, workspace, audience, term, count(DISTINCT document_id) FROM chunks, unnest(term_ids) AS term
+SELECT version_id, workspace, audience, term, count(DISTINCT document_id), count(*) FROM chunks, unnest(term_ids) AS term
 GROUP BY 1, 2, 3, 4;

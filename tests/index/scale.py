@@ -1,0 +1,184 @@
+"""Search over more and more chunks, each compared and by the indexes: `python -m tests.index.scale DATA --chunks 5000`.
+
+No test: it prints the figures of docs/retrieval.md, a JSON object a size. DATA holds collections; their texts are cut
+at thirty words, so that a hundred thousand different passages can be embedded in minutes. `--vectors FILE` keeps what
+was embedded.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from pgvector import HalfVector
+
+from index import search as searching
+from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_terms
+from index.chunks import Chunk
+from index.search import SearchResult, search
+from index.swap import IndexedChunk, swap_chunks
+from index.vector_index import build_vector_index
+from index.versions import describe_pipeline, find_version
+from tandem.db.pool import Database
+from tandem.evals.rows import read_lines
+from tandem.evals.workbench import VIEWER, Workbench, open_workbench
+from tandem.settings import read_settings
+
+WORDS = 30
+DOCUMENT = 10  # chunks
+QUESTIONS = 150
+FIELDS = ("text", "passage", "answer", "paragraphs")
+Vectors = NDArray[np.float16]
+
+
+def read_passages(data: Path, count: int) -> list[str]:
+    """The first `count` different pieces of the collections' texts, in a mixed order that is always the same."""
+    pieces: dict[str, None] = {}
+    for text in _texts(data):
+        words = text.split()
+        for start in range(0, len(words) - WORDS // 2, WORDS):
+            pieces[" ".join(words[start : start + WORDS])] = None
+    found = list(pieces)
+    random.Random(0).shuffle(found)
+    if len(found) < count:
+        raise SystemExit(f"{data} holds {len(found)} different passages only.")
+    return found[:count]
+
+
+def read_questions(data: Path) -> list[str]:
+    rows = [row.get("question") or row["text"] for path in sorted(data.glob("*/q*.jsonl.gz")) for row in _rows(path)]
+    return random.Random(1).sample(rows, QUESTIONS)
+
+
+async def embed(bench: Workbench, passages: list[str], kept: Path | None) -> Vectors:
+    if kept and os.path.exists(kept):  # noqa: PTH110, ASYNC240 - nothing else runs meanwhile
+        known: Vectors = np.load(kept)
+        if len(known) >= len(passages):
+            return known[: len(passages)]
+    parts = []
+    for start in range(0, len(passages), 512):
+        parts.append(np.asarray(await bench.model.embed(passages[start : start + 512], bulk=True), np.float16))
+        print(f"\rembedded {start + len(parts[-1])}", end="", flush=True)
+    vectors = np.concatenate(parts)
+    if kept:
+        np.save(kept, vectors)
+    return vectors
+
+
+async def fill(bench: Workbench, version: int, passages: list[str], vectors: Vectors, start: int) -> None:
+    """Documents of ten chunks each, as the worker writes them."""
+    for first in range(0, len(passages), DOCUMENT):
+        texts = passages[first : first + DOCUMENT]
+        chunks = [
+            IndexedChunk(
+                Chunk(place, "", text),
+                f"{start + first + place}".encode(),
+                vectors[first + place].astype(np.float32),
+                weigh_terms(count_terms(text), OF_CHUNK),
+            )
+            for place, text in enumerate(texts)
+        ]
+        async with bench.database.transaction() as connection:
+            cursor = await connection.execute(
+                b"INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, indexed_at)"
+                b" SELECT id, %(path)s, workspace, audience, '', '', 'indexed', now() FROM sources RETURNING id",
+                {"path": f"{start + first}"},
+            )
+            [row] = await cursor.fetchall()
+            terms = weigh_terms(count_terms("\n".join(texts)), OF_DOCUMENT)
+            await swap_chunks(connection, row["id"], version, chunks, terms)
+
+
+async def ask(
+    bench: Workbench, questions: Iterable[str], exact_up_to: int
+) -> tuple[list[SearchResult], dict[str, float]]:
+    searching.EXACT_UP_TO = exact_up_to
+    results, milliseconds = [], []
+    for question in questions:
+        began = time.perf_counter()
+        results.append(await search(bench.database, bench.model, question, VIEWER))
+        milliseconds.append(1000 * (time.perf_counter() - began))
+    p50, p95 = np.percentile(milliseconds, [50, 95]).round(1).tolist()
+    return results, {"p50": p50, "p95": p95}
+
+
+async def compare_scans(bench: Workbench, questions: list[str], breadth: int) -> float:
+    """The share of the nearest hundred that the index finds."""
+    shares = []
+    for vector in await bench.model.embed(questions):
+        async with bench.database.transaction() as connection:
+            await connection.execute(searching.QUERIES["widen_scan"], {"breadth": str(breadth)})
+            found = []
+            for order in (b"(embedding <=> %s) + 0", b"embedding <=> %s"):
+                query = b"SELECT id FROM chunks ORDER BY " + order + b" LIMIT 100"
+                rows = await (await connection.execute(query, (HalfVector(vector),))).fetchall()
+                found.append({row["id"] for row in rows})
+        shares.append(len(found[0] & found[1]) / len(found[0]))
+    return round(statistics.mean(shares), 4)
+
+
+async def measure(data: Path, sizes: list[int], kept: Path | None) -> None:
+    passages, questions = read_passages(data, max(sizes)), read_questions(data)
+    async with open_workbench(read_settings()) as bench:
+        vectors = await embed(bench, passages, kept)
+        version = await find_version(bench.database, await describe_pipeline(bench.model))
+        for start, size in itertools.pairwise([0, *sorted(sizes)]):
+            await bench.database.execute(b"DROP INDEX IF EXISTS chunks_by_embedding")
+            await fill(bench, version, passages[start:size], vectors[start:size], start)
+            await bench.database.execute(b"VACUUM ANALYZE")
+            print(json.dumps(await _measure_size(bench.database, bench, size, questions)), flush=True)
+
+
+async def _measure_size(database: Database, bench: Workbench, size: int, questions: list[str]) -> dict[str, Any]:
+    await ask(bench, questions[:20], size)
+    exact, exact_ms = await ask(bench, questions, size)
+    began = time.perf_counter()
+    await build_vector_index(database)
+    built_s = time.perf_counter() - began
+    await ask(bench, questions[:20], 0)
+    near, near_ms = await ask(bench, questions, 0)
+    same = [
+        len({hit.chunk_id for hit in one.hits} & {hit.chunk_id for hit in other.hits}) / max(1, len(one.hits))
+        for one, other in zip(exact, near, strict=True)
+    ]
+    return {
+        "chunks": size,
+        "each_compared_ms": exact_ms,
+        "by_index_ms": near_ms,
+        "nearest_100_found": await compare_scans(bench, questions, searching.CANDIDATES),
+        "same_10_hits": round(statistics.mean(same), 4),
+        "index_built_s": round(built_s, 1),
+    }
+
+
+def _texts(data: Path) -> Iterator[str]:
+    for path in sorted([*data.glob("*/corpus.jsonl*"), *data.glob("*/qa.jsonl*")]):
+        for row in _rows(path):
+            for field in FIELDS:
+                value = row.get(field, "")
+                yield " ".join(value) if isinstance(value, list) else value
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    return (json.loads(line) for _, line in read_lines(path, remedy="Give a folder of collections."))
+
+
+def main(
+    data: Path,
+    chunks: Annotated[list[int], typer.Option(help="How many; give it once for each size.")],
+    vectors: Annotated[Path | None, typer.Option(help="Where the vectors are kept, or are already.")] = None,
+) -> None:
+    asyncio.run(measure(data, chunks, vectors))
+
+
+if __name__ == "__main__":
+    typer.run(main)
