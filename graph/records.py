@@ -24,7 +24,8 @@ def answer_id(question: Question) -> str:
 
 
 async def find_answer(database: Database, question: Question) -> Answer | None:
-    row = await database.fetch_one(SQL["find_by_question"], {"question_id": question.id})
+    parameters = {"question_id": question.id, "conversation": question.conversation}
+    row = await database.fetch_one(SQL["find_by_question"], parameters)
     return _read(row) if row else None
 
 

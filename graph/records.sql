@@ -1,6 +1,6 @@
 -- name: find_by_question
--- why: the same event asked again gets the answer that was already given
-SELECT * FROM answers WHERE question_id = %(question_id)s
+-- why: the same event asked again gets the answer that was already given, where it was given
+SELECT * FROM answers WHERE question_id = %(question_id)s AND conversation = %(conversation)s
 
 -- name: find_last
 -- why: /why explains the newest answer of a conversation

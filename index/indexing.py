@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg.rows import DictRow
 
-from index.analyser import count_terms, weigh_terms
+from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_terms
 from index.chunks import Chunk, cut_chunks
 from index.connectors.registry import open_connector
 from index.documents import DocumentError, ExtractedDocument, RawDocument
@@ -55,7 +55,7 @@ async def index_document(database: Database, model: ModelClient, settings: Setti
     new = {draft.hash: draft.context for draft in drafts if draft.hash not in known}
     known |= await _embed(model, new)
     chunks = [
-        IndexedChunk(draft.chunk, draft.hash, known[draft.hash], weigh_terms(count_terms(draft.context)))
+        IndexedChunk(draft.chunk, draft.hash, known[draft.hash], weigh_terms(count_terms(draft.context), OF_CHUNK))
         for draft in drafts
     ]
     await _swap(database, lease, raw, content_hash, document, chunks, embedded=len(new))
@@ -188,7 +188,7 @@ async def _swap(
         "expires_at": document.expires_at,
         "review_by": document.review_by,
     }
-    async with database.transaction() as connection:
+    async with database.transaction() as connection, connection.pipeline():
         await hold(connection, lease)
         before = await _lock_document(connection, lease)
         counts = await swap_chunks(
@@ -196,6 +196,7 @@ async def _swap(
             before["id"],
             lease.version_id,
             chunks,
+            weigh_terms(count_terms(f"{document.title}\n{document.text}"), OF_DOCUMENT),
             # the source's own end counts too, so that each row says by itself until when it may be read
             expires_at=min(filter(None, (document.expires_at, before["source_expires_at"])), default=None),
             keep_other_versions=before["content_hash"] == content_hash,

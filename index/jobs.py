@@ -1,7 +1,9 @@
 """The ledger: looks at sources and the jobs that come of them. It alone is the truth; a message only says "look"."""
 
+import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +17,7 @@ from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, 
 from index.licences import LicenceRefused
 from index.listing import fail_look, list_source
 from index.sources import Source
+from index.vector_index import keep_vector_index
 from index.versions import KEPT_DAYS, promote_version, prune_versions
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
@@ -25,6 +28,8 @@ from tandem.settings import Settings
 
 QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
+AT_ONCE = 3
+"""Jobs that one worker does side by side: while one waits for its vectors, others are read, cut and written."""
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""
 WATCH, WEBHOOK = "watch", "webhook"
@@ -182,6 +187,26 @@ async def run_next_job(database: Database, model: ModelClient, settings: Setting
     return model_is_there
 
 
+async def run_due_jobs(
+    database: Database, model: ModelClient, settings: Settings, *, worker: str, may_go_on: Callable[[], bool]
+) -> bool:
+    """Does jobs until none is due or it may not go on; False when it did none. Raises what `run_next_job` raises.
+
+    The first, which may be a listing, alone; then AT_ONCE side by side.
+    """
+    if not (may_go_on() and await run_next_job(database, model, settings, worker=worker)):
+        return False
+
+    async def work() -> None:
+        while may_go_on() and await run_next_job(database, model, settings, worker=worker):
+            pass
+
+    for ended in await asyncio.gather(*(work() for _ in range(AT_ONCE)), return_exceptions=True):
+        if ended is not None:
+            raise ended
+    return True
+
+
 async def _do(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> bool:
     try:
         if lease.attempt > MAX_ATTEMPTS:
@@ -242,7 +267,11 @@ async def _give_up(database: Database, lease: Lease, reason: str, refusal: Licen
 
 async def _close_looks(database: Database) -> None:
     """Ends the looks whose jobs have all ended. After a job's own commit, so that the last of two workers sees both."""
-    await database.execute(QUERIES["list_again"])
-    for row in await database.fetch_all(QUERIES["close_looks"]):
+    async with database.connection() as connection, connection.pipeline():
+        await connection.execute(QUERIES["list_again"])
+        closed = await (await connection.execute(QUERIES["close_looks"])).fetchall()
+    for row in closed:
         if row["version_id"] is not None:
             await promote_version(database, row["version_id"])
+    if closed:
+        await keep_vector_index(database)

@@ -88,7 +88,8 @@ SELECT EXISTS (
 ) AS due;
 
 -- name: read_look
--- why: counted from the jobs themselves, so that progress can never drift from the truth.
+-- why: counted from the jobs themselves, so that progress can never drift from the truth. Who may see the source may
+-- read it, so it names no document that fewer may see.
 SELECT l.id, s.name AS source, l.state,
     extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
     extract(epoch FROM now() - max(j.finished_at) FILTER (WHERE j.outcome = 'listed'))::float8 AS running_s,
@@ -103,8 +104,10 @@ SELECT l.id, s.name AS source, l.state,
     coalesce(sum(j.chunks_embedded), 0) AS chunks_embedded,
     coalesce(sum(j.chunks_kept), 0) + l.unchanged_chunks AS chunks_kept,
     coalesce(sum(j.chunks_removed), 0) AS chunks_removed,
-    l.notes || ARRAY(SELECT path || ': ' || error FROM jobs WHERE look_id = l.id AND state = 'failed' AND kind <> 'list'
-        ORDER BY path LIMIT %(shown)s) AS failures
+    l.notes || ARRAY(SELECT f.path || ': ' || f.error FROM jobs f JOIN documents d ON d.id = f.document_id
+        WHERE f.look_id = l.id AND f.state = 'failed' AND f.kind <> 'list'
+            AND (d.workspace, d.audience) = (s.workspace, s.audience)
+        ORDER BY f.path LIMIT %(shown)s) AS failures
 FROM looks l JOIN sources s ON s.id = l.source_id LEFT JOIN jobs j ON j.look_id = l.id
 WHERE l.id = %(look_id)s
 GROUP BY l.id, s.id;

@@ -87,7 +87,7 @@ async def keep_alive(database: Database, settings: Settings, lease: Lease) -> As
 async def hold(connection: Connection, lease: Lease) -> None:
     """Locks the job's row for the caller's transaction. Raises LeaseLost when it is no longer this lease's.
 
-    Every transaction locks in the order source, job, document, terms, version: so none deadlocks.
+    Every transaction locks in the order source, job, document, terms, sizes: so none deadlocks.
     """
     await connection.execute(QUERIES["lock_source"], {"source_id": lease.source.id})
     parameters = {"job_id": lease.job_id, "token": lease.token}

@@ -1,32 +1,56 @@
 -- name: read_version
--- why: the version that is searched, and how common the query's terms are in it.
-SELECT v.id, v.pipeline, v.chunks, f.terms, f.found
+-- why: the version that is searched, how much of it the viewer may see, and how common the query's terms are in that.
+SELECT v.id, v.pipeline, n.documents, n.chunks, f.terms, f.found
 FROM index_versions v, LATERAL (
-    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(greatest(chunks, 0)), '{}') AS found
-    FROM term_frequencies WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+    SELECT coalesce(sum(documents), 0)::bigint AS documents, coalesce(sum(chunks), 0)::bigint AS chunks
+    FROM index_sizes WHERE version_id = v.id
+) n, LATERAL (
+    SELECT coalesce(array_agg(term), '{}') AS terms, coalesce(array_agg(found), '{}') AS found
+    FROM (
+        SELECT term, sum(documents)::bigint AS found FROM term_frequencies
+        WHERE version_id = v.id AND term = ANY(%(terms)s::int[])
+        GROUP BY term HAVING sum(documents) > 0
+    ) AS counted
 ) f
 WHERE v.is_current;
 
+-- name: widen_scan
+-- why: the index goes on looking until it has enough rows that the viewer may see.
+SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
+
 -- name: search
--- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read.
--- The cut to k comes before the joins: on a table without statistics the planner else repeats all of it for each document.
+-- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read. The best
+-- documents' best passages then move the question's vector towards them, and all candidates are scored once more.
+-- Adding 0 keeps the index out of the exact scan. The cut to k comes before the joins: on a table without statistics the
+-- planner else repeats all of it for each document.
 WITH dense AS (
-    SELECT id FROM chunks WHERE version_id = %(version_id)s
-    ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s
+    (SELECT id FROM chunks WHERE version_id = %(version_id)s AND NOT %(approximate)s
+        ORDER BY (embedding <=> %(embedding)s) + 0 LIMIT %(candidates)s)
+    UNION ALL
+    (SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(approximate)s
+        ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s)
 ), lexical AS (
-    SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(has_terms)s
-    ORDER BY terms <#> %(terms)s LIMIT %(candidates)s
-), scored AS (
-    SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine, -(c.terms <#> %(terms)s) AS bm25
-    FROM chunks c WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
+    SELECT id FROM find_lexical_candidates(%(version_id)s, %(shared)s, %(terms)s, %(candidates)s) AS id
+), scored AS MATERIALIZED (
+    SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine,
+        -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(terms)s, 0) AS bm25
+    FROM chunks c LEFT JOIN document_terms t ON t.document_id = c.document_id AND t.version_id = c.version_id
+    WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
+), weighed AS MATERIALIZED (
+    SELECT *, %(lexical_weight)s * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) AS words FROM scored
+), firsts AS (
+    SELECT DISTINCT ON (document_id) id, embedding, words + %(dense_weight)s * (1 + cosine) / 2 AS score
+    FROM weighed ORDER BY document_id, score DESC, id
+), moved AS (
+    SELECT coalesce(%(scaled)s + sum(embedding), %(embedding)s) AS question
+    FROM (SELECT embedding FROM firsts ORDER BY score DESC, id LIMIT %(feedback)s) f
 ), best AS MATERIALIZED (
-    SELECT *, %(dense_weight)s * (1 + cosine) / 2
-        + %(lexical_weight)s * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) AS score
-    FROM scored
+    SELECT w.*, words + %(dense_weight)s * (1 - (w.embedding <=> m.question) / 2) AS score
+    FROM weighed w, moved m
     ORDER BY score DESC, id
     LIMIT %(k)s
 )
 SELECT b.id, b.document_id, s.name AS source, d.title, b.heading, d.uri, b.text, b.position, b.score, b.cosine, b.bm25,
-    b.terms, d.changed_at, d.indexed_at
+    b.term_ids, d.changed_at, d.indexed_at
 FROM best b JOIN documents d ON d.id = b.document_id JOIN sources s ON s.id = d.source_id
 ORDER BY b.score DESC, b.id;

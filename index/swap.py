@@ -1,9 +1,10 @@
 """The swap: a document's old chunks give way to its new ones, in the caller's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from tandem.db.pool import Connection
 from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "swap.sql")
+Place = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ async def swap_chunks(
     document_id: int,
     version_id: int | None,
     chunks: Sequence[IndexedChunk],
+    terms: Mapping[int, float] | None = None,
     *,
     expires_at: datetime | None = None,
     keep_other_versions: bool = False,
 ) -> SwapCounts:
-    """Makes these the document's only chunks. Rows whose hash is unchanged stay, with their id.
+    """Makes these the document's only chunks, and `terms` what BM25 weighs of it. Rows whose hash is unchanged stay,
+    with their id.
 
     Call it with the document's row locked. Chunks of other index versions go too, since what they say is no longer
     true, unless the document is the same and only its pipeline is new.
@@ -71,39 +75,70 @@ async def swap_chunks(
         if new:
             common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
-    await _count_terms(connection, version_id, gone, new)
+    place = await (await connection.execute(QUERIES["read_place"], {"document_id": document_id})).fetchone()
+    changes = _Changes()
+    changes.count_chunks(gone, -1)
+    if version_id is not None and place is not None:
+        changes.count_chunks([{"version_id": version_id, **place}] * len(new), 1)
+        changes.count_terms({"version_id": version_id, **place}, terms or {}, 1)
+    for row in await (
+        await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
+    ).fetchall():
+        if row["version_id"] == version_id or not keep_other_versions:
+            changes.count_terms(row, row["terms"].indices(), -1)
+    parameters = {"document_id": document_id, "version_id": version_id, "keep_others": keep_other_versions}
+    await connection.execute(QUERIES["delete_document_terms"], parameters)
+    if version_id is not None:
+        await connection.execute(QUERIES["set_document_terms"], parameters | {"terms": _vector(terms or {})})
+    await changes.write(connection)
     return SwapCounts(len(new), len(kept), len(gone))
 
 
 async def drop_source_chunks(connection: Connection, source_id: int) -> None:
     """Deletes all chunks of a source's documents."""
+    changes = _Changes()
+    cursor = await connection.execute(QUERIES["delete_source_terms"], {"source_id": source_id})
+    for row in await cursor.fetchall():
+        changes.count_terms(row, row["terms"].indices(), -1)
     cursor = await connection.execute(QUERIES["delete_source_chunks"], {"source_id": source_id})
-    await _count_terms(connection, None, await cursor.fetchall(), [])
+    changes.count_chunks(await cursor.fetchall(), -1)
+    await changes.write(connection)
 
 
-async def _count_terms(
-    connection: Connection, version_id: int | None, gone: Sequence[DictRow], new: Sequence[IndexedChunk]
-) -> None:
-    terms: Counter[tuple[int, int]] = Counter()
-    chunks: Counter[int] = Counter()
-    for row in gone:
-        chunks[row["version_id"]] -= 1
-        terms.subtract((row["version_id"], term) for term in row["terms"].indices())
-    if version_id is not None:
-        chunks[version_id] += len(new)
-        for chunk in new:
-            terms.update((version_id, term) for term in chunk.terms)
-    changed = sorted(key for key, change in terms.items() if change)
-    await connection.execute(
-        QUERIES["count_terms"],
-        {
-            "versions": [version for version, _ in changed],
-            "terms": [term for _, term in changed],
-            "changes": [terms[key] for key in changed],
-        },
-    )
-    for version in sorted(chunks):
-        await connection.execute(QUERIES["count_chunks"], {"version_id": version, "change": chunks[version]})
+class _Changes:
+    """By how much a swap changes what is counted, by version and by who may see it."""
+
+    def __init__(self) -> None:
+        self._terms: Counter[tuple[int, str, str, int]] = Counter()
+        self._documents: Counter[Place] = Counter()
+        self._chunks: Counter[Place] = Counter()
+
+    def count_terms(self, row: Mapping[str, Any], terms: Iterable[int], change: int) -> None:
+        place = _place_of(row)
+        self._documents[place] += change
+        for term in terms:
+            self._terms[*place, term] += change
+
+    def count_chunks(self, rows: Iterable[Mapping[str, Any]], change: int) -> None:
+        for row in rows:
+            self._chunks[_place_of(row)] += change
+
+    async def write(self, connection: Connection) -> None:
+        changed = sorted(key for key, change in self._terms.items() if change)
+        columns = [list(column) for column in zip(*changed, strict=True)] or [[], [], [], []]
+        parameters = dict(zip(("versions", "workspaces", "audiences", "terms"), columns, strict=True))
+        await connection.execute(
+            QUERIES["count_terms"], parameters | {"changes": [self._terms[key] for key in changed]}
+        )
+        for place in sorted(self._documents.keys() | self._chunks.keys()):
+            documents, chunks = self._documents[place], self._chunks[place]
+            if documents or chunks:
+                named = dict(zip(("version_id", "workspace", "audience"), place, strict=True))
+                await connection.execute(QUERIES["count_size"], named | {"documents": documents, "chunks": chunks})
+
+
+def _place_of(row: Mapping[str, Any]) -> Place:
+    return row["version_id"], row["workspace"], row["audience"]
 
 
 def _place(indexed: IndexedChunk) -> dict[str, object]:
@@ -114,5 +149,10 @@ def _row(indexed: IndexedChunk) -> dict[str, object]:
     return _place(indexed) | {
         "hash": indexed.hash,
         "embedding": HalfVector(indexed.embedding),
-        "terms": SparseVector(dict(indexed.terms), DIMENSIONS),
+        "terms": _vector(indexed.terms),
+        "term_ids": sorted(indexed.terms),
     }
+
+
+def _vector(terms: Mapping[int, float]) -> SparseVector:
+    return SparseVector(dict(terms), DIMENSIONS)

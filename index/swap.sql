@@ -1,6 +1,6 @@
 -- name: read_chunks
 -- why: what is there decides which rows may stay.
-SELECT id, version_id, hash, terms FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
+SELECT id, version_id, workspace, audience, hash FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
 
 -- name: delete_chunks
 -- why: they no longer stand in the document.
@@ -15,24 +15,52 @@ WHERE id = %(id)s AND (position, heading, text, expires_at)
 -- name: insert_chunk
 -- why: workspace and audience are copied from the document, never told by the caller.
 INSERT INTO chunks
-    (document_id, version_id, position, heading, text, hash, embedding, terms, workspace, audience, expires_at)
-SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(embedding)s, %(terms)s,
+    (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids, workspace, audience, expires_at)
+SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(embedding)s, %(terms)s, %(term_ids)s,
     d.workspace, d.audience, %(expires_at)s
 FROM documents d WHERE d.id = %(document_id)s;
 
--- name: count_terms
--- why: document frequencies follow every swap. In the order of the terms, so that two swaps cannot deadlock.
-INSERT INTO term_frequencies AS f (version_id, term, chunks)
-SELECT version_id, term, change
-FROM unnest(%(versions)s::int[], %(terms)s::int[], %(changes)s::bigint[]) AS c (version_id, term, change)
-ORDER BY version_id, term
-ON CONFLICT (version_id, term) DO UPDATE SET chunks = f.chunks + excluded.chunks;
+-- name: read_place
+-- why: who may see the document; it is counted for them.
+SELECT workspace, audience FROM documents WHERE id = %(document_id)s;
 
--- name: count_chunks
--- why: the number of chunks that the IDF is relative to. Last, since every swap wants this row.
-UPDATE index_versions SET chunks = chunks + %(change)s WHERE id = %(version_id)s;
+-- name: read_document_terms
+-- why: what the document counted for until now.
+SELECT version_id, workspace, audience, terms FROM document_terms WHERE document_id = %(document_id)s;
+
+-- name: delete_document_terms
+-- why: they go with the chunks of their version.
+DELETE FROM document_terms
+WHERE document_id = %(document_id)s AND version_id IS DISTINCT FROM %(version_id)s::int AND NOT %(keep_others)s;
+
+-- name: set_document_terms
+-- why: one row a version; workspace and audience as with its chunks.
+INSERT INTO document_terms (document_id, version_id, terms, workspace, audience)
+SELECT d.id, %(version_id)s, %(terms)s, d.workspace, d.audience FROM documents d WHERE d.id = %(document_id)s
+ON CONFLICT (document_id, version_id) DO UPDATE SET terms = excluded.terms;
+
+-- name: count_terms
+-- why: document frequencies follow every swap. In the order of the key, so that two swaps cannot deadlock.
+INSERT INTO term_frequencies AS f (version_id, workspace, audience, term, documents)
+SELECT version_id, workspace, audience, term, change
+FROM unnest(%(versions)s::int[], %(workspaces)s::text[], %(audiences)s::text[], %(terms)s::int[], %(changes)s::bigint[])
+    AS c (version_id, workspace, audience, term, change)
+ORDER BY version_id, workspace, audience, term
+ON CONFLICT (version_id, workspace, audience, term) DO UPDATE SET documents = f.documents + excluded.documents;
+
+-- name: count_size
+-- why: what the frequencies are relative to. Last, since every swap wants this row.
+INSERT INTO index_sizes AS s (version_id, workspace, audience, documents, chunks)
+VALUES (%(version_id)s, %(workspace)s, %(audience)s, %(documents)s, %(chunks)s)
+ON CONFLICT (version_id, workspace, audience)
+    DO UPDATE SET documents = s.documents + excluded.documents, chunks = s.chunks + excluded.chunks;
 
 -- name: delete_source_chunks
 -- why: a removed source's passages are gone at once.
 DELETE FROM chunks WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
-RETURNING version_id, terms;
+RETURNING version_id, workspace, audience;
+
+-- name: delete_source_terms
+-- why: as its chunks.
+DELETE FROM document_terms WHERE document_id IN (SELECT id FROM documents WHERE source_id = %(source_id)s)
+RETURNING version_id, workspace, audience, terms;

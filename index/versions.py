@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from index.analyser import ANALYSER, AVERAGE_TERMS, K1, B
+from index.analyser import ANALYSER, OF_CHUNK, OF_DOCUMENT
 from index.chunks import CHUNKER
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
@@ -15,7 +15,7 @@ from tandem.models.client import ModelClient
 QUERIES = load_queries("index", "versions.sql")
 KEPT_DAYS = 14
 """How long the version before stays as the way back, unless it is pruned by hand."""
-DENSE_WEIGHT, LEXICAL_WEIGHT = 0.8, 0.2
+DENSE_WEIGHT, LEXICAL_WEIGHT, FEEDBACK_WEIGHT = 0.85, 0.15, 0.3
 
 
 class VersionError(TandemError):
@@ -45,9 +45,9 @@ async def describe_pipeline(model: ModelClient) -> dict[str, object]:
     return {
         "chunker": CHUNKER,
         "analyser": ANALYSER,
-        "bm25": {"k1": K1, "b": B, "average_terms": AVERAGE_TERMS},
+        "bm25": {"chunk": asdict(OF_CHUNK), "document": asdict(OF_DOCUMENT)},
         "embedder": (await model.describe()).embedding_model,
-        "weights": {"dense": DENSE_WEIGHT, "lexical": LEXICAL_WEIGHT},
+        "weights": {"dense": DENSE_WEIGHT, "lexical": LEXICAL_WEIGHT, "feedback": FEEDBACK_WEIGHT},
     }
 
 
@@ -108,7 +108,7 @@ async def prune_versions(database: Database, *, pruned_by: str, kept_days: int =
         return []
     async with database.transaction() as connection:
         await connection.execute(QUERIES["lock_sources"])
-        for statement in ("drop_chunks", "drop_frequencies", "forget_documents", "empty_versions"):
+        for statement in ("drop_chunks", "drop_terms", "drop_frequencies", "drop_sizes", "forget_documents"):
             await connection.execute(QUERIES[statement], {"version_ids": old})
         await _note(connection, pruned_by, "prune index", ", ".join(f"version {version_id}" for version_id in old))
     return old

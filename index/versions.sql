@@ -9,8 +9,8 @@ ON CONFLICT DO NOTHING;
 SELECT id FROM index_versions WHERE pipeline = %(pipeline)s::jsonb;
 
 -- name: lock_versions
--- why: in the order in which swaps count their chunks, so that none deadlocks; what is decided then cannot change any more.
-SELECT FROM index_versions ORDER BY id FOR UPDATE;
+-- why: what is decided then cannot change any more. Swaps, whose rows refer to a version, are not held up.
+SELECT FROM index_versions ORDER BY id FOR NO KEY UPDATE;
 
 -- name: is_complete
 -- why: search leaves the old version only when nothing would be missing from the new one, and never one that was chosen.
@@ -34,8 +34,9 @@ UPDATE index_versions SET is_current = true, is_held = %(is_held)s, left_at = NU
 
 -- name: list_versions
 -- why: `missing` counts the documents that search would not find in it. The newest look tells what is being built.
-SELECT v.id, v.pipeline, v.is_current, v.is_held, v.chunks, v.created_at, v.left_at,
+SELECT v.id, v.pipeline, v.is_current, v.is_held, v.created_at, v.left_at,
     coalesce(v.id = (SELECT version_id FROM looks WHERE version_id IS NOT NULL ORDER BY id DESC LIMIT 1), false) AS is_built,
+    (SELECT coalesce(sum(chunks), 0)::bigint FROM index_sizes WHERE version_id = v.id) AS chunks,
     (SELECT count(*) FROM documents d WHERE d.state = 'indexed' AND v.id = ANY(d.versions)) AS documents,
     (SELECT count(*) FROM documents d WHERE d.state = 'new' OR (d.state = 'indexed' AND NOT v.id = ANY(d.versions))) AS missing
 FROM index_versions v ORDER BY v.id;
@@ -69,9 +70,13 @@ DELETE FROM term_frequencies WHERE version_id = ANY(%(version_ids)s);
 UPDATE documents SET versions = ARRAY(SELECT id FROM unnest(versions) AS kept (id) WHERE id <> ALL(%(version_ids)s))
 WHERE versions && %(version_ids)s::int[];
 
--- name: empty_versions
--- why: their row stays, since looks may name it, but counts nothing.
-UPDATE index_versions SET chunks = 0 WHERE id = ANY(%(version_ids)s);
+-- name: drop_terms
+-- why: as its chunks.
+DELETE FROM document_terms WHERE version_id = ANY(%(version_ids)s);
+
+-- name: drop_sizes
+-- why: as its chunks.
+DELETE FROM index_sizes WHERE version_id = ANY(%(version_ids)s);
 
 -- name: note
 -- why: who moved search, and to what.

@@ -32,6 +32,7 @@ Folders = Mapping[Path, tuple[int, tuple[Source, ...]]]
 
 async def watch_folders(database: Database, settings: Settings) -> None:
     """Watches every folder source that this machine has, until it is cancelled. What it misses, the next look finds."""
+    logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # it tells of each change
     folders: Folders = {}
     while True:
         folders = await _find_folders(database, folders)
@@ -61,7 +62,7 @@ async def _watch(database: Database, settings: Settings, folders: Folders, chang
         ignore_permission_denied=True,
     )
     async for changes in watcher:
-        for source in _find_touched(folders, (Path(path) for _, path in changes)):
+        for source in find_touched(folders, (Path(path) for _, path in changes)):
             try:
                 await enqueue_look(database, settings, source, requested_by=WATCH)
             except (SourceError, DatabaseUnavailable, psycopg.OperationalError) as error:
@@ -95,7 +96,7 @@ def _see(sources: Iterable[Source]) -> Folders:
     return found
 
 
-def _find_touched(folders: Folders, paths: Iterable[Path]) -> list[Source]:
+def find_touched(folders: Folders, paths: Iterable[Path]) -> list[Source]:
     """The sources that one of the paths may be a document of, or a folder with documents."""
     touched: dict[int, Source] = {}
     for path in paths:

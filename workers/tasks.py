@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from index.jobs import enqueue_due_looks, is_work_due, run_next_job
+from index.jobs import AT_ONCE, enqueue_due_looks, is_work_due, run_due_jobs
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
@@ -27,7 +27,7 @@ def look_at_sources(settings: Settings) -> None:
 
 
 async def _run_jobs(settings: Settings, stopping: threading.Event) -> None:
-    async with Database.open(settings, max_size=3) as database:
+    async with Database.open(settings, max_size=AT_ONCE + 2) as database:
         if await is_work_due(database):  # mostly not, and a model client takes longer to open than this takes to ask
             async with ModelClient.open(settings) as model:
                 await _drain(database, model, settings, stopping)
@@ -36,10 +36,14 @@ async def _run_jobs(settings: Settings, stopping: threading.Event) -> None:
 async def _drain(database: Database, model: ModelClient, settings: Settings, stopping: threading.Event) -> None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
     turn_ends = time.monotonic() + TURN_S
-    while not stopping.is_set() and await run_next_job(database, model, settings, worker=worker):
-        if time.monotonic() > turn_ends:
-            await send_wakeup(settings, database.conninfo)
-            return
+
+    def may_go_on() -> bool:
+        return not stopping.is_set() and time.monotonic() < turn_ends
+
+    while await run_due_jobs(database, model, settings, worker=worker, may_go_on=may_go_on):
+        pass
+    if time.monotonic() >= turn_ends:
+        await send_wakeup(settings, database.conninfo)
 
 
 async def _look_at_sources(settings: Settings) -> None:

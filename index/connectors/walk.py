@@ -58,15 +58,19 @@ class Walk:
     _queue: deque[str] = field(default_factory=deque)
     _queued: set[str] = field(default_factory=set)
     _silent: int = 0
-    _forbidden: int = 0
+    _forbidden: set[str] = field(default_factory=set)
     _away: list[str] = field(default_factory=list)
-    _dropped: int = 0
+    _is_cut: bool = False
+    _doubles: list[tuple[str, str, KnownPage, datetime | None]] = field(default_factory=list)
 
     async def run(self) -> None:
         """Raises SourceUnavailable when the site stops answering, SourceError when it allows nothing."""
         start = list(self.named) or [self.scope.find_path(self.scope.location) or "/", *self.known]
-        # The ones never seen come first, so that a look that was cut short is carried on by the next.
-        for path in sorted(dict.fromkeys(start), key=lambda path: self._of(path).visited):
+        # Within the limit the known ones stay. Of those that are left the ones never seen come first, so that a look
+        # which was cut short is carried on by the next.
+        kept = sorted(dict.fromkeys(start), key=lambda path: path not in self.known)
+        self._is_cut = len(kept) > self.max_pages
+        for path in sorted(kept[: self.max_pages], key=lambda path: self._of(path).visited):
             self._enqueue(path)
         ends = time.monotonic() + LOOK_S
         running: set[asyncio.Task[None]] = set()
@@ -89,9 +93,9 @@ class Walk:
         if path in self._queued:
             return
         if len(self._queued) >= self.max_pages:
-            self._dropped += 1
+            self._is_cut = True
         elif not self.rules.allows(self.scope.link(path)):
-            self._forbidden += 1
+            self._forbidden.add(path)
         else:
             self._queued.add(path)
             self._queue.append(path)
@@ -128,19 +132,15 @@ class Walk:
             if there is not None:
                 self._enqueue(there)
             return
+        canonical, is_noindex = None, reply.is_noindex
         if reply.content_type in HTML:
             page = await asyncio.to_thread(parse_page, reply.data, reply.url)
             canonical = self.scope.find_path(page.canonical) if page.canonical else None
-            if not self.named:
-                for link in page.links:
-                    if (found := self.scope.find_path(link)) is not None:
-                        self._enqueue(found)
-            if canonical is not None and canonical != path:
-                self._enqueue(canonical)
-                return
-            if page.is_noindex:
-                return
-        if reply.is_noindex:
+            is_noindex = is_noindex or page.is_noindex
+            for link in () if self.named else page.links:
+                if (found := self.scope.find_path(link)) is not None:
+                    self._enqueue(found)
+        if is_noindex:
             return
         name = name_page(path, reply.content_type)
         stamp = await asyncio.to_thread(fingerprint, reply.data, name)
@@ -151,7 +151,11 @@ class Walk:
         changed_at = reply.changed_at or read_lastmod(lastmod) or (datetime.now(UTC) if is_changed else None)
         changes = before.changes + 1 if is_changed else 0
         now = KnownPage(stamp, reply.etag, reply.modified, lastmod, time.time(), changes)
-        self._keep(path, now, changed_at)
+        if canonical is None or canonical == path:
+            self._keep(path, now, changed_at)
+        else:
+            self._enqueue(canonical)
+            self._doubles.append((path, canonical, now, changed_at))
 
     def _keep(self, path: str, page: KnownPage, changed_at: datetime | None = None) -> None:
         self.visited[path] = page
@@ -170,15 +174,18 @@ class Walk:
         late = len(self._queue)
         for path in self._queue:
             self._miss(path)
-        if not self.named and (late or self._away or self._dropped):
+        for path, canonical, page, changed_at in self._doubles:
+            # A canonical page that does not stand by itself, as when it leads back here, is none.
+            if canonical not in self.visited and canonical not in self.unseen:
+                self._keep(path, page, changed_at)
+        if not self.named and (late or self._away or self._is_cut):
             self.unseen.append("")  # what they link to was not found either
-        if self._dropped:
-            self.unseen += [path for path in self.known if path not in self._queued]
+        if self._is_cut:
             self.notes.append(f"It has more than {self.max_pages} pages; the others were passed over (--pages).")
         if late:
-            self.notes.append(f"{late} pages were not reached in {LOOK_S / 60:.0f} minutes; they are first next time.")
+            self.notes.append(f"Pages not reached in {LOOK_S / 60:.0f} minutes: {late}. They are first next time.")
         if self._forbidden:
-            self.notes.append(f"robots.txt keeps {self._forbidden} pages to itself.")
+            self.notes.append(f"Pages that robots.txt keeps to itself: {len(self._forbidden)}.")
         restless = sorted(path for path, page in self.visited.items() if page.changes >= RESTLESS)
         self.notes += _shorten([f"{path} has another text at every look." for path in restless])
         self.notes += _shorten(sorted(self._away))

@@ -242,8 +242,9 @@ async def _finish_looks(
 ) -> "list[LookProgress]":
     """Works on the ledger beside any worker there is, until these looks are done."""
     from bots.rendering import describe_left
-    from index.jobs import ENDED, read_look, run_next_job
+    from index.jobs import ENDED, read_look, run_due_jobs
 
+    worker = f"reindex:{os.getpid()}"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -273,7 +274,7 @@ async def _finish_looks(
 
             async def work() -> None:
                 while True:
-                    if not await run_next_job(database, model, settings, worker=f"reindex:{os.getpid()}"):
+                    if not await run_due_jobs(database, model, settings, worker=worker, may_go_on=lambda: True):
                         await asyncio.sleep(POLL_S)
 
             working = asyncio.create_task(work())

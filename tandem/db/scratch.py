@@ -2,10 +2,13 @@
 
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tandem.db.migrations import migrate
@@ -18,29 +21,60 @@ PREFIX = "tandem_scratch_"
 
 @contextmanager
 def open_scratch(settings: Settings) -> Iterator[Settings]:
-    """Settings on a migrated database of the block's own, which is dropped however the block ends, short of SIGKILL.
+    """Settings on a migrated database of the block's own, which is dropped however the block ends.
 
-    Blocks the event loop, so that no cancellation falls between the making of the database and the block.
-    The broker is the scratch database too: no worker is woken by what happens in it. Raises DatabaseUnavailable.
+    SIGTERM ends the block as ctrl-C does. What SIGKILL leaves behind is dropped by the next call. Blocks the event
+    loop, so that no cancellation falls between the making of the database and the block. The broker is the scratch
+    database too: no worker is woken by what happens in it. Raises DatabaseUnavailable.
     """
     name = f"{PREFIX}{os.getpid()}_{secrets.token_hex(3)}"
     try:
         conninfo = ensure_server(settings)
-        _execute(conninfo, f"CREATE DATABASE {name}")
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise _refused() from error
+        _drop_abandoned(conninfo)
+        # Open as long as this process lives, it says to others that the database is in use.
+        keeper = psycopg.connect(conninfo, autocommit=True, application_name=name)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"Postgres does not answer: {str(error).strip()}") from error
-    try:
-        own = make_conninfo(conninfo, dbname=name)
+    with _terminated_as_interrupted():
         try:
-            migrate(own)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise _refused() from error
-        yield settings.model_copy(update={"database_url": own, "broker_url": None})
+            own = make_conninfo(conninfo, dbname=name)
+            try:
+                keeper.execute(f"CREATE DATABASE {name}".encode())
+                migrate(own)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise _refused() from error
+            yield settings.model_copy(update={"database_url": own, "broker_url": None})
+        finally:
+            _drop(conninfo, name)
+            keeper.close()
+            stop_server_if_idle(settings, conninfo)
+
+
+def _drop_abandoned(conninfo: str) -> None:
+    """Drops this role's scratch databases whose makers have gone, with their connections."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT datname FROM pg_database d WHERE datname ^@ %s AND pg_has_role(datdba, 'USAGE') AND NOT EXISTS"
+            " (SELECT FROM pg_stat_activity a WHERE d.datname IN (a.datname, a.application_name))",
+            (PREFIX,),
+        ).fetchall()
+        for (name,) in rows:
+            # Without force: whoever came into it since keeps it, and whoever drops it too was faster.
+            with suppress(psycopg.errors.ObjectInUse, psycopg.errors.InternalError_):
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Only the main thread can have signals; in another nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
     finally:
-        _drop(conninfo, name)
-        stop_server_if_idle(settings, conninfo)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _drop(conninfo: str, name: str) -> None:

@@ -67,20 +67,22 @@ def stop_server_if_idle(settings: Settings, conninfo: str) -> bool:
 
 
 def _clear_dead_server(folder: Path) -> None:
-    """Removes the pid file of a postmaster that was killed, once its last backend has gone. Raises OSError before.
+    """Removes the pid file of a postmaster that was killed, and its socket's, once its last backend has gone.
 
-    The package, and Postgres itself, take a killed process that nobody has reaped yet for a running one, and so does
-    any other process that got the number since.
+    Raises OSError before. The package, and Postgres itself, take a killed process that nobody has reaped yet for a
+    running one, and also any other process that got the number since.
     """
     pidfile = folder / "postmaster.pid"
-    if not pidfile.exists():
+    left = [*folder.glob(pidfile.name), *folder.glob(".s.PGSQL.*.lock")]
+    if not left:
         return
     servers = [process for process in psutil.process_iter(["pid", "name", "status"]) if _works_in(process, folder)]
-    if any(process.pid == int(pidfile.read_text().split()[0]) for process in servers):
+    if pidfile in left and any(process.pid == int(pidfile.read_text().split()[0]) for process in servers):
         return
     if servers:
         raise OSError("backends of a killed server are still ending")
-    pidfile.unlink()
+    for file in left:
+        file.unlink()
 
 
 def _works_in(process: psutil.Process, folder: Path) -> bool:

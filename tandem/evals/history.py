@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tandem.evals.rows import DataError, bad_line, find_file, read_rows
 
 BLOBS = 'Each line of blobs.jsonl is a JSON object with "blob" and "text".'
+PARTIAL = ".tandem-partial"
 EVENTS = (
     'Each line of events.jsonl is a JSON object with "commit", "status" (A, M, T or D), "path" and, but for D, "blob";'
     " the lines of a commit follow each other."
@@ -77,7 +78,10 @@ def read_history(folder: Path) -> list[Commit]:
 def _write(root: Path, path: Path, text: str | None) -> None:
     if text is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode(errors="replace"))
+        # Put in place whole: who reads the folder at this moment finds the old text or the new one.
+        partial = path.with_name(PARTIAL)
+        partial.write_bytes(text.encode(errors="replace"))
+        partial.replace(path)
         return
     path.unlink(missing_ok=True)
     for parent in path.parents:

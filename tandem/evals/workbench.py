@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.audience import Viewer
-from index.jobs import LookProgress, enqueue_look, read_look, run_next_job
+from index.jobs import SCHEDULE, LookProgress, enqueue_look, read_look, run_due_jobs
 from index.sources import Source, add_source
 from tandem.db.pool import Database
 from tandem.db.scratch import open_scratch
@@ -39,30 +39,47 @@ class Workbench:
         return Path(self.source.location)
 
     async def look(self, on_progress: OnProgress | None = None) -> LookProgress:
-        """Looks at the folder and does every job, alone. It believes the folder, however much of it has gone.
+        """Looks at the folder as the schedule does, and does every job, alone. What failed is not tried again until it
+        changes. It believes the folder, however much of it has gone.
 
         Raises SourceError when the folder cannot be read, ModelUnavailable when the model server stays away.
         """
-        look = await enqueue_look(self.database, self.settings, self.source, requested_by=WORKER, accept_removals=True)
-        worked_at = shown_at = time.monotonic()
+        look = await enqueue_look(
+            self.database, self.settings, self.source, requested_by=SCHEDULE, accept_removals=True
+        )
+        worked_at = time.monotonic()
+        async with _showing(self.database, look, on_progress):
+            while True:
+                if await run_due_jobs(self.database, self.model, self.settings, worker=WORKER, may_go_on=lambda: True):
+                    worked_at = time.monotonic()
+                    continue
+                progress = await read_look(self.database, look)
+                if progress.state == "done":
+                    return progress
+                if progress.state == "failed":
+                    raise SourceError(progress.error)
+                if time.monotonic() - worked_at > STALLED_S:
+                    raise ModelUnavailable(progress.error)
+                await asyncio.sleep(PAUSE_S)
+
+
+@asynccontextmanager
+async def _showing(database: Database, look: int, on_progress: OnProgress | None) -> AsyncIterator[None]:
+    """Tells how far the look is, now and then, while the block runs."""
+
+    async def show(on_progress: OnProgress) -> None:
         while True:
-            worked = await run_next_job(self.database, self.model, self.settings, worker=WORKER)
-            now = time.monotonic()
-            if worked:
-                worked_at = now
-                if on_progress and now - shown_at > SHOWN_EVERY_S:
-                    shown_at = now
-                    progress = await read_look(self.database, look)
-                    on_progress("Indexing", progress.done, progress.total)
-                continue
-            progress = await read_look(self.database, look)
-            if progress.state == "done":
-                return progress
-            if progress.state == "failed":
-                raise SourceError(progress.error)
-            if now - worked_at > STALLED_S:
-                raise ModelUnavailable(progress.error)
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(SHOWN_EVERY_S)
+            progress = await read_look(database, look)
+            on_progress("Indexing", progress.done, progress.total)
+
+    showing = asyncio.create_task(show(on_progress)) if on_progress else None
+    try:
+        yield
+    finally:
+        if showing:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -125,7 +125,8 @@ async def test_replay_prints_its_contract(bench: Bench, history: Path) -> None:
     assert measured["changed_documents"] == 2
 
 
-async def test_ctrl_c_leaves_no_database(bench: Bench, collection: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_whoever_ends_it_finds_no_database_left(bench: Bench, collection: Path, number: signal.Signals) -> None:
     names = ["Leipzig", "Graz", "Basel", *map(str, range(3000))]
     pack(collection / "corpus.jsonl.gz", [{"_id": name, "text": f"The log of {name} is here."} for name in names])
     process = await bench.start("retrieval", str(collection))
@@ -134,7 +135,7 @@ async def test_ctrl_c_leaves_no_database(bench: Bench, collection: Path) -> None
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         assert process.returncode is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = await process.communicate()
     assert process.returncode == 130, errors
     assert bench.scratch(process.pid) == 0

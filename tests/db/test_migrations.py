@@ -38,10 +38,16 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     rows = {
         "0001": "INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
         " VALUES ('a', 'folder', '/a', '*', 'everyone', 'me');"
-        " INSERT INTO index_versions (pipeline, is_current) VALUES ('{}', true);"
-        " INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, version_id)"
-        " VALUES (1, 'page.md', '*', 'everyone', 'Page', 'file:///a/page.md', 'indexed', 1);"
-        " INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals) VALUES (1, 'me', true, false)",
+        "INSERT INTO index_versions (pipeline, chunks, is_current) VALUES ('{}', 2, true);"
+        "INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, version_id)"
+        " VALUES (1, 'a.md', '*', 'everyone', 'A', 'file:///a.md', 'indexed', 1);"
+        "INSERT INTO looks (source_id, requested_by, retry_failed, accept_removals) VALUES (1, 'me', true, false);"
+        "INSERT INTO chunks"
+        " (document_id, version_id, position, heading, text, hash, embedding, terms, workspace, audience)"
+        " SELECT 1, 1, n, '', 'a', 'a', array_fill(0, ARRAY[384])::halfvec, terms::sparsevec, '*', audience"
+        " FROM (VALUES (1, '{1:1.5,8:2}/1000000000', 'everyone'), (2, '{8:1}/1000000000', 'hr'))"
+        " AS rows (n, terms, audience);"
+        "INSERT INTO term_frequencies VALUES (1, 0, 1), (1, 7, 2)",
         "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
@@ -58,8 +64,15 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
         assert connection.execute(
             "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"
-        ).fetchall() == [("page.md", "indexed", [1], None)]
+        ).fetchall() == [("a.md", "indexed", [1], None)]
         assert connection.execute("SELECT state FROM looks").fetchall() == [("queued",)]
+        found = connection.execute("SELECT audience, term, documents FROM term_frequencies ORDER BY 1, 2").fetchall()
+        assert found == [("everyone", 0, 1), ("everyone", 7, 1), ("hr", 7, 1)]
+        assert connection.execute("SELECT audience, documents, chunks FROM index_sizes ORDER BY 1").fetchall() == [
+            ("everyone", 1, 1),
+            ("hr", 1, 1),
+        ]
+        assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 
 
 def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:

@@ -1,5 +1,11 @@
 """A scratch database has the tables and nothing else, and is gone however its block ends."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -37,6 +43,52 @@ def test_it_goes_when_the_block_fails(settings: Settings, database_url: str) -> 
     with pytest.raises(ZeroDivisionError), open_scratch(settings):
         1 / 0  # noqa: B018
     assert databases(database_url) == before
+
+
+SLEEPER = """
+import time
+from tandem.db.scratch import open_scratch
+from tandem.settings import read_settings
+with open_scratch(read_settings()) as own:
+    print(own.database_url, flush=True)
+    time.sleep(60)
+"""
+
+
+def start_sleeper(settings: Settings) -> tuple[subprocess.Popen[str], str]:
+    """A process inside its block, and its database's name."""
+    environment = os.environ | {"DATABASE_URL": settings.database_url or "", "TANDEM_HOME": str(settings.home)}
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], env=environment, stdout=-1, stderr=-1, text=True)
+    assert process.stdout
+    return process, str(conninfo_to_dict(process.stdout.readline().strip())["dbname"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_goes_when_the_process_is_told_to_end(settings: Settings, database_url: str, number: signal.Signals) -> None:
+    process, name = start_sleeper(settings)
+    assert name in databases(database_url)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert name not in databases(database_url)
+    assert process.returncode
+
+
+def test_what_a_killed_process_left_goes_with_the_next_and_what_is_in_use_stays(
+    settings: Settings, database_url: str
+) -> None:
+    killed, left = start_sleeper(settings)
+    busy, used = start_sleeper(settings)
+    killed.kill()
+    killed.communicate()
+    assert {left, used} <= databases(database_url)
+    deadline = time.monotonic() + 10
+    while left in databases(database_url):  # Postgres needs a moment to notice that its client has gone
+        assert time.monotonic() < deadline
+        with open_scratch(settings):
+            pass
+    assert used in databases(database_url)
+    busy.terminate()
+    busy.communicate()
 
 
 def test_a_role_that_may_make_none_is_told_so(settings: Settings, database_url: str) -> None:

@@ -1,5 +1,6 @@
 """An index of a test's own, and a folder of small documents."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,16 +63,22 @@ class Room:
         return await self.database.fetch_all(query.encode(), parameters)
 
     async def check_counts(self) -> None:
-        """Asserts that the counted document frequencies are those of the chunks that are there."""
-        rows = await self.fetch("SELECT version_id, terms FROM chunks")
-        counted: dict[tuple[int, int], int] = {}
-        for row in rows:
-            for term in row["terms"].indices():
-                counted[row["version_id"], term] = counted.get((row["version_id"], term), 0) + 1
-        stored = await self.fetch("SELECT version_id, term, chunks FROM term_frequencies WHERE chunks <> 0")
-        assert {(row["version_id"], row["term"]): row["chunks"] for row in stored} == counted
-        [total] = await self.fetch("SELECT coalesce(sum(chunks), 0) AS chunks FROM index_versions")
-        assert total["chunks"] == len(rows)
+        """Asserts that what is counted of terms, documents and chunks, by who may see them, is what is there."""
+        rows = await self.fetch("SELECT version_id, workspace, audience, terms FROM document_terms")
+        places = [(row["version_id"], row["workspace"], row["audience"]) for row in rows]
+        terms = Counter(
+            (*place, term) for place, row in zip(places, rows, strict=True) for term in row["terms"].indices()
+        )
+        kept = await self.fetch(
+            "SELECT version_id, workspace, audience, term, documents FROM term_frequencies WHERE documents <> 0"
+        )
+        assert {tuple(row.values())[:-1]: row["documents"] for row in kept} == terms
+        assert await self.fetch("SELECT * FROM index_sizes WHERE chunks <> 0 ORDER BY 1, 2, 3") == await self.fetch(
+            "SELECT version_id, workspace, audience, count(DISTINCT document_id) AS documents, count(*) AS chunks"
+            " FROM chunks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        pairs = "SELECT DISTINCT document_id, version_id FROM {} ORDER BY 1, 2"
+        assert await self.fetch(pairs.format("chunks")) == await self.fetch(pairs.format("document_terms"))
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from index.analyser import AVERAGE_TERMS, K1, B, count_terms, weigh_query
+from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_query, weigh_terms
 from index.audience import Viewer
-from index.search import MAX_QUERY
+from index.search import FEEDBACK, MAX_QUERY, SHARED, choose_shared, search
+from index.vector_index import build_vector_index
 from tandem.errors import ModelUnavailable
 from tandem.models.client import ModelClient
-from tests.index.conftest import Room
+from tests.index.conftest import ANYONE, Room
 
 
 async def test_the_passage_that_answers_comes_first(room: Room, folder: Path) -> None:
@@ -31,29 +33,88 @@ async def test_a_hit_says_where_it_is_from_and_how_it_was_scored(room: Room, fol
     assert best.changed_at is not None
     assert best.changed_at < best.indexed_at
     assert [hit.score for hit in result.hits] == sorted((hit.score for hit in result.hits), reverse=True)
-    highest = max(hit.lexical for hit in result.hits)
-    for hit in result.hits:
-        assert 0 <= hit.score <= 1
-        assert 0 <= hit.coverage <= 1
-        assert hit.score == pytest.approx(0.8 * (1 + hit.dense) / 2 + 0.2 * hit.lexical / highest, abs=1e-5)
+    assert all(0 <= hit.score <= 1 and 0 <= hit.coverage <= 1 for hit in result.hits)
     assert best.coverage > max(hit.coverage for hit in rest)
     assert result.index_version
 
 
-async def test_bm25_in_the_row_is_bm25(room: Room, folder: Path) -> None:
+async def test_scores_are_the_combination_moved_towards_the_best_passages(room: Room, folder: Path) -> None:
+    """Against the formula, from the vectors themselves."""
+    await room.look(await room.add(folder))
+    query = "parental leave after a birth"
+    result = await room.search(query)
+    rows = await room.fetch("SELECT id, embedding FROM chunks")
+    vectors = {row["id"]: row["embedding"].to_numpy().astype(np.float32) for row in rows}
+    [question] = await room.model.embed([query])
+    highest = max(hit.lexical for hit in result.hits)
+    words = {hit.chunk_id: 0.15 * hit.lexical / highest for hit in result.hits}
+    first = {hit.chunk_id: words[hit.chunk_id] + 0.85 * (1 + hit.dense) / 2 for hit in result.hits}
+    best: dict[int, int] = {}
+    for hit in sorted(result.hits, key=lambda hit: -first[hit.chunk_id]):
+        best.setdefault(hit.document_id, hit.chunk_id)
+    one, other = list(best.values())[:FEEDBACK]
+    moved = 0.7 * question + 0.3 * (vectors[one] + vectors[other]) / 2
+    moved /= np.linalg.norm(moved)
+    for hit in result.hits:
+        assert hit.dense == pytest.approx(float(question @ vectors[hit.chunk_id]), abs=2e-3)
+        cosine = float(moved @ vectors[hit.chunk_id])
+        assert hit.score == pytest.approx(words[hit.chunk_id] + 0.85 * (1 + cosine) / 2, abs=2e-3)
+
+
+async def test_bm25_is_that_of_the_passage_and_of_its_document(room: Room, folder: Path) -> None:
     """Against the textbook formula, over what was embedded and analysed."""
     await room.look(await room.add(folder))
     query = "twelve weeks vacation printer"
     result = await room.search(query)
-    bags = {hit.chunk_id: count_terms(f"{hit.title} {hit.heading} {hit.text}") for hit in result.hits}
-    assert len(bags) == 5
+    assert len(result.hits) == 5
+    texts = {
+        (folder / path).as_uri(): f"{title}\n{(folder / path).read_text().split('---')[-1]}"
+        for path, title in [("leave.md", "Leave"), ("people/travel.md", "Travel"), ("printers.txt", "printers")]
+    }
+    bags = {uri: count_terms(text) for uri, text in texts.items()}
     found = {term: sum(term in bag for bag in bags.values()) for term in count_terms(query)}
     idf = weigh_query(found, found, len(bags))
     for hit in result.hits:
-        bag = bags[hit.chunk_id]
-        norm = K1 * (1 - B + B * bag.total() / AVERAGE_TERMS)
-        expected = sum(idf[term] * bag[term] * (K1 + 1) / (bag[term] + norm) for term in found)
+        passage = weigh_terms(count_terms(f"{hit.title} {hit.heading} {hit.text}"), OF_CHUNK)
+        document = weigh_terms(bags[hit.uri], OF_DOCUMENT)
+        expected = sum(idf[term] * (passage.get(term, 0) + document.get(term, 0)) for term in found)
         assert hit.lexical == pytest.approx(expected, rel=1e-4)
+
+
+async def test_one_side_alone_is_asked_without_feedback(room: Room, folder: Path) -> None:
+    await room.look(await room.add(folder))
+    for weights, figure in (((1.0, 0.0), "dense"), ((0.0, 1.0), "lexical")):
+        result = await search(room.database, room.model, "vacation days of parents", ANYONE, weights=weights)
+        figures = [getattr(hit, figure) for hit in result.hits]
+        assert figures == sorted(figures, reverse=True)
+
+
+async def test_a_query_of_words_that_say_nothing_is_searched_by_meaning(room: Room, folder: Path) -> None:
+    await room.look(await room.add(folder))
+    result = await room.search("What is it that we do?")
+    assert len(result.hits) == 5
+    assert {hit.lexical for hit in result.hits} == {0.0}
+    assert result.known_share == 0
+
+
+def test_the_rarest_terms_find_the_candidates_until_they_are_many() -> None:
+    frequencies = {1: 9 * SHARED, 2: 3, 3: SHARED // 2, 4: SHARED // 2}
+    assert choose_shared(frequencies, frequencies, 1.0) == [2, 3]
+    assert choose_shared([1], frequencies, 1.0) == [1]
+    assert choose_shared([3, 2, 4], frequencies, 0.5) == [2, 3, 4]
+    assert choose_shared([], {}, 1.0) == []
+
+
+async def test_a_large_index_is_asked_instead_of_comparing_every_chunk(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same passages, by way of the indexes; and the exact scan leaves them alone."""
+    await room.look(await room.add(folder))
+    exact = await room.search("parental leave after a birth")
+    await build_vector_index(room.database)
+    assert await room.search("parental leave after a birth") == exact
+    monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
+    assert await room.search("parental leave after a birth") == exact
 
 
 async def test_what_no_document_says_is_known_to_be_unknown(room: Room, folder: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from index import watching
-from index.sources import remove_source
-from index.watching import watch_folders
+from index.sources import Source, remove_source
+from index.watching import find_touched, watch_folders
 from tests.index.conftest import Room
 
 PATIENCE_S = 20
@@ -58,13 +58,14 @@ async def test_a_change_is_looked_at_at_once(room: Room, watched: Path) -> None:
     await wait_for_look(room, "docs", watched / "leave.md", "# Leave\n\nForty days.\n")
 
 
-async def test_what_is_no_document_is_no_change(room: Room, watched: Path) -> None:
-    await wait_for_look(room, "docs", watched / "a.md", "# A\n\ntext\n")
-    await asyncio.sleep(0.3)
-    await room.drain()
-    before = await room.fetch("SELECT max(id) AS id FROM looks")
-    (watched / ".git").mkdir()
-    (watched / ".git" / "notes.md").write_text("x")
-    (watched / "photo.jpg").write_bytes(b"x")
-    await asyncio.sleep(0.5)
-    assert await room.fetch("SELECT max(id) AS id FROM looks") == before
+def test_only_what_may_be_a_document_or_a_folder_of_them_is_a_change() -> None:
+    docs, more = (Source(n, name, "folder", f"/srv/.x/{name}", "*", "everyone") for n, name in enumerate(("d", "d/m")))
+    folders = {Path("/srv/.x/d"): (1, (docs,)), Path("/srv/.x/d/m"): (2, (more,))}
+
+    def touched(*paths: str) -> list[Source]:
+        return find_touched(folders, [Path("/srv/.x") / path for path in paths])
+
+    assert touched("d/a.md") == [docs]
+    assert touched("d/gone") == [docs]
+    assert touched("d/m/a.PDF", "d/m/b.md") == [docs, more]
+    assert touched("d/.git/notes.md", "d/a.jpg", "d/a.md~", "other/a.md") == []

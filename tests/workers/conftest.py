@@ -103,7 +103,7 @@ class Crew:
         [left] = await self.database.fetch_all(
             b"SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS jobs,"
             b" (SELECT count(*) FROM looks WHERE state NOT IN ('done', 'failed')) AS looks,"
-            b" (SELECT count(*) FROM chunks) = (SELECT chunks FROM index_versions) AS counted"
+            b" (SELECT count(*) FROM chunks) = (SELECT sum(chunks) FROM index_sizes) AS counted"
         )
         assert left == {"jobs": 0, "looks": 0, "counted": True}
 

@@ -96,13 +96,27 @@ async def test_what_says_that_it_is_not_to_be_found_is_not(site: Site, connect: 
     site.page("/draft", "Draft", "text", head='<meta name="robots" content="NoIndex, follow">')
     site.page("/hidden", "Hidden", "text", X_Robots_Tag="noindex")
     site.page("/copy", "Copy", "text", head='<link rel="canonical" href="/true">')
-    site.page("/true", "True", "text")
+    site.page("/true", "True", "text", "/private/a")
     site.put("/moved", status=301, Location="/new")
     site.page("/new", "New", "text")
     listing = await connect().list(None)
     assert paths(listing) == {"/", "/true", "/new"}
     assert "/private/a" not in site.asked
-    assert any("robots.txt" in note for note in listing.notes)
+    assert list(listing.notes) == ["Pages that robots.txt keeps to itself: 1."]
+
+
+async def test_a_canonical_page_that_leads_nowhere_else_hides_nothing(
+    site: Site, connect: Callable[..., Website]
+) -> None:
+    site.page("/a", "A", "text", head=f'<link rel="canonical" href="{site.url}/a/">')
+    site.put("/a/", status=301, Location="/a")
+    site.page("/b", "B", "text", head='<link rel="canonical" href="/gone">')
+    site.page("/c", "C", "text c", head='<link rel="canonical" href="/d">')
+    site.page("/d", "D", "text d", head='<link rel="canonical" href="/c">')
+    site.sitemap("/a", "/b", "/c", "/d")
+    found = paths(await connect().list(None))
+    assert {"/a", "/b"} < found
+    assert len(found) == 3, "of two that name each other one stays"
 
 
 async def test_a_site_that_allows_nothing_is_refused(site: Site, connect: Callable[..., Website]) -> None:
@@ -199,6 +213,18 @@ async def test_a_site_without_end_is_read_to_its_limit(site: Site, connect: Call
     assert len(site.asked) == 12
     assert any("more than 10 pages" in note for note in listing.notes)
     assert "" in listing.unseen
+
+
+async def test_the_limit_keeps_the_pages_that_are_known(site: Site, connect: Callable[..., Website]) -> None:
+    names = [f"/{number}" for number in range(9)]
+    for name in names:
+        site.page(name, name, f"text {name}")
+    site.sitemap(*names)
+    first = await connect(pages=4).list(None)
+    site.sitemap(*reversed(names))
+    again = await connect(pages=4).list(first.cursor)
+    assert paths(again) == paths(first)
+    assert len(paths(first)) == 4
 
 
 async def test_a_page_that_differs_at_every_request_is_compared_by_its_text(
