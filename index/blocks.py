@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["heading", "code", "table", "paragraph"]
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
+_CLOSING = re.compile(r"(?:^|(?<=[ \t]))#+$")
+TITLE_CHARACTERS = 1_000
+"""Of a heading are read; more is no heading, and costs the marks' search its square."""
 _SETEXT = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(`{3,}|~{3,})[^`]*$")
 _MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)")
@@ -31,7 +34,7 @@ def parse_blocks(text: str) -> Iterator[Block]:
         kind: Kind = "paragraph"
         level, title = 0, ""
         if heading := _ATX.match(block):
-            kind, level, title, at = "heading", len(heading[1]), heading[2] or "", at + 1
+            kind, level, title, at = "heading", len(heading[1]), _CLOSING.sub("", (heading[2] or "").rstrip()), at + 1
         elif fence := _FENCE.match(block):
             kind, at = "code", _end_of_fence(lines, at + 1, fence[1])
         elif block.lstrip().startswith("|"):
@@ -42,7 +45,7 @@ def parse_blocks(text: str) -> Iterator[Block]:
                 kind, level, title, at = "heading", 1 if underline[1] else 2, block.strip(), at + 1
         while at < len(lines) and not lines[at].strip():
             at += 1
-        yield Block(kind, "".join(lines[start:at]), level, plain_heading(title))
+        yield Block(kind, "".join(lines[start:at]), level, plain_heading(title[:TITLE_CHARACTERS]))
 
 
 def plain_heading(heading: str) -> str:

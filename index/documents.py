@@ -5,8 +5,6 @@ from datetime import datetime
 
 from tandem.errors import TandemError
 
-SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".pdf", ".docx"})
-"""Files that can be read; what is called otherwise is no document."""
 MAX_BYTES = 32 * 1024 * 1024
 
 
@@ -55,6 +53,11 @@ class ExtractedDocument:
     licence: str | None = None
     expires_at: datetime | None = None
     review_by: datetime | None = None
+
+
+def on_one_line(text: str) -> str:
+    """A line of a report, whatever the names of files in it: line ends and the like are shown as Python writes them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def describe_size(size: int) -> str:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from index.connectors.connector import SourceUnavailable
-from index.documents import DocumentError
+from index.documents import DocumentError, on_one_line
 from index.indexing import fail_document, index_document, leave_document, remove_document
 from index.leases import MAX_ATTEMPTS, Lease, LeaseLost, keep_alive, lease_job, retry, wait
 from index.licences import LicenceRefused
@@ -124,7 +124,7 @@ async def read_look(database: Database, look_id: int) -> LookProgress:
         chunks=ChunkCounts(row["chunks_embedded"], row["chunks_kept"], row["chunks_removed"]),
         seconds=row["seconds"],
         error=row["error"],
-        failures=tuple(row["failures"]),
+        failures=tuple(map(on_one_line, row["failures"])),
         seconds_left=_estimate(row),
     )
 

@@ -11,8 +11,9 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from index.audience import ANYWHERE, EVERYONE, Viewer
+from index.audience import Viewer
 from index.connectors.locations import resolve_place
+from index.documents import on_one_line
 from index.licences import check_source_licence
 from index.reader import read_as
 from index.swap import drop_source_chunks
@@ -93,16 +94,20 @@ async def add_source(
     name: str | None,
     kind: str | None = None,
     options: Mapping[str, Any] | None = None,
-    audience: str = EVERYONE,
-    workspace: str = ANYWHERE,
+    audience: str | None = None,
+    workspace: str | None = None,
     added_by: str,
 ) -> Source:
     """Adds a source, under its own name unless another is given. Adding the same again returns what is there.
+
+    Without an audience and a workspace everybody sees it; of a chat channel, that channel alone.
 
     Without a `kind` the location tells. Raises SourceError for a folder that is not there, a location that no connector
     takes, or a name that is taken. Looks at nothing yet.
     """
     place = resolve_place(str(location), kind, options or {})
+    audience = place.audience if audience is None else audience
+    workspace = place.workspace if workspace is None else workspace
     chosen = (name if name is not None else place.name).strip()
     if not chosen or not chosen.isprintable():
         raise SourceError("A source needs a name of printable characters.", remedy="Give it one with --name.")
@@ -197,7 +202,7 @@ def _status(row: DictRow) -> SourceStatus:
     median, high = row["lags"] or (None, None)
     return SourceStatus(
         source=_source(row),
-        failures=tuple(row["failures"]),
+        failures=tuple(map(on_one_line, row["failures"])),
         lag_p50_s=median,
         lag_p95_s=high,
         **{field: row[field] for field in _COLUMNS},

@@ -6,7 +6,8 @@ from pathlib import Path, PurePath
 
 import psycopg
 
-from index.documents import MAX_BYTES, SUFFIXES, describe_size
+from index.documents import MAX_BYTES, describe_size
+from index.formats import SUFFIXES
 from index.sources import Source
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from index.analyser import ANALYSER, OF_CHUNK, OF_DOCUMENT
 from index.chunks import CHUNKER
+from index.extraction import EXTRACTOR
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.errors import TandemError
@@ -41,8 +42,9 @@ class IndexVersion:
 
 
 async def describe_pipeline(model: ModelClient) -> dict[str, object]:
-    """Everything that a chunk's row depends on besides its text. Raises ModelUnavailable."""
+    """Everything that a chunk's row depends on besides its document's bytes. Raises ModelUnavailable."""
     return {
+        "extractor": EXTRACTOR,
         "chunker": CHUNKER,
         "analyser": ANALYSER,
         "bm25": {"chunk": asdict(OF_CHUNK), "document": asdict(OF_DOCUMENT)},

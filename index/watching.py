@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from watchfiles import awatch
 
-from index.documents import SUFFIXES
+from index.formats import SUFFIXES
 from index.jobs import WATCH, enqueue_look
 from index.sources import Source, list_sources
 from tandem.db.pool import Database

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 from index.connectors.connector import Cursor, Listing
-from index.documents import MAX_BYTES, SUFFIXES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.formats import SUFFIXES
 from tandem.errors import SourceError
 
 _ENDINGS = tuple(SUFFIXES)

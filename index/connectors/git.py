@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from index.connectors.connector import Cursor, Listing, SourceUnavailable
 from index.connectors.forge import check_branch, link_file
 from index.connectors.git_command import Git
-from index.documents import MAX_BYTES, SUFFIXES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.formats import SUFFIXES
 from tandem.errors import SourceError
 
 FETCH_S = 900

@@ -7,8 +7,9 @@ from mimetypes import guess_extension
 from pathlib import PurePosixPath
 from urllib.parse import urljoin
 
-from index.documents import SUFFIXES, DocumentError
+from index.documents import DocumentError
 from index.extraction import extract_document
+from index.formats import SUFFIXES
 
 MAX_PARSED = 4 * 2**20
 WANTED = frozenset(

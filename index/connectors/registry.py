@@ -1,8 +1,10 @@
 """From a source to its connector."""
 
+from index.connectors.channels import open_channel, parse_channel
 from index.connectors.connector import Connector
 from index.connectors.folder import Folder
 from index.connectors.git import GitRepository
+from index.connectors.history import ChannelHistory
 from index.connectors.store import Store
 from index.connectors.uploads import Uploads
 from index.connectors.web import Website
@@ -22,6 +24,8 @@ def open_connector(source: Source, settings: Settings, database: Database) -> Co
         case "web":
             private, pages = source.options.get("allow_private", False), source.options.get("pages")
             return Website(source.location, allow_private=private, pages=pages, home=settings.home)
+        case "slack" | "discord" if address := parse_channel(source.location):
+            return ChannelHistory(open_channel(address, settings))
         case "store":
             return Store(source.location)
         case "uploads":

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import fsspec
 
 from index.connectors.connector import Cursor, Listing, SourceUnavailable
-from index.documents import MAX_BYTES, SUFFIXES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
+from index.formats import SUFFIXES
 from tandem.errors import SourceError
 
 LIST_S = 900

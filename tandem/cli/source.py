@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from index.audience import ANYWHERE, EVERYONE
 from tandem.cli.workplace import AsJson, begin, open_database, open_model, operator, run
 from tandem.errors import SourceError
 
@@ -38,9 +37,12 @@ def add(
         bool, typer.Option("--allow-private", help="A web site may be on a private address, such as an intranet's.")
     ] = False,
     audience: Annotated[
-        str, typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`.")
-    ] = EVERYONE,
-    workspace: Annotated[str, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`.")] = ANYWHERE,
+        str | None,
+        typer.Option(help="Who may see it: `everyone`, or a name such as `slack:C123`. A chat channel: itself alone."),
+    ] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`; of a channel: its own.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a source; `tandem reindex` then reads it."""
@@ -49,9 +51,11 @@ def add(
 
 
 async def _add(as_json: bool, location: str, **described: Any) -> None:
+    from index.connectors.channels import locate_channel
     from index.sources import add_source
 
     settings = begin("source", quiet=True)
+    location = await locate_channel(location, settings)
     async with open_database(settings) as database:
         source = await add_source(database, location, added_by=operator(), **described)
     if as_json:

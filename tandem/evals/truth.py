@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.chunks import cut_chunks
-from index.documents import SUFFIXES, DocumentError
+from index.documents import DocumentError
 from index.extraction import extract_document
+from index.formats import SUFFIXES
 from index.reader import read_as
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries

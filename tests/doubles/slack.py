@@ -139,6 +139,7 @@ class SlackDouble:
         """A person edits what they wrote."""
         place = self.workspace.channels[message["channel"]]
         before, message["text"] = dict(message), text
+        message["edited"] = {"user": message["user"], "ts": self.workspace.next_ts()}
         changed = {
             "type": "message",
             "subtype": "message_changed",
@@ -146,6 +147,10 @@ class SlackDouble:
             "previous_message": before,
         }
         self._announce(place, changed | {"message": message})
+
+    def remove(self, message: Message) -> None:
+        """A person deletes what they wrote."""
+        self.workspace.remove_message(self.workspace.channels[message["channel"]], message)
 
     async def command(self, command: str, text: str = "", *, channel: str = "C1", user: str = "U1") -> Delivery:
         """A person enters a slash command; returns once it was acknowledged or timed out."""

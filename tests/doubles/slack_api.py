@@ -132,7 +132,7 @@ class WebApi:
         message = self._message(channel, arguments)
         if message["user"] != BOT_USER:
             raise SlackFault("cant_delete_message")
-        channel.messages.remove(message)
+        self._workspace.remove_message(channel, message)
         gone = {"type": "message", "subtype": "message_deleted", "ts": self._workspace.next_ts()}
         self._announce(channel, gone | {"deleted_ts": message["ts"], "previous_message": message})
         return {"channel": channel.id, "ts": message["ts"]}

@@ -37,7 +37,7 @@ class Workspace:
     def add_channel(self, channel_id: str, kind: str = "channel", *, has_bot: bool = True) -> Channel:
         return self.channels.setdefault(channel_id, Channel(channel_id, kind, has_bot))
 
-    def add_user(self, user_id: str, *, is_admin: bool = False) -> None:
+    def add_user(self, user_id: str, *, is_admin: bool = False, display_name: str = "") -> None:
         self.users[user_id] = {
             "id": user_id,
             "team_id": TEAM,
@@ -45,6 +45,7 @@ class Workspace:
             "is_admin": is_admin,
             "is_owner": False,
             "is_bot": False,
+            "profile": {"display_name": display_name, "real_name": user_id},
         }
 
     def next_ts(self) -> str:
@@ -56,10 +57,28 @@ class Workspace:
         stored: Message = {"type": "message", "ts": self.next_ts(), "channel": channel.id} | message
         if root := self.find(channel, stored.get("thread_ts")):
             root["thread_ts"] = root["ts"]
-            root["reply_count"] = root.get("reply_count", 0) + 1
             stored["parent_user_id"] = root["user"]
         channel.messages.append(stored)
+        self._count_replies(channel, stored.get("thread_ts"))
         return stored
+
+    def remove_message(self, channel: Channel, message: Message) -> None:
+        """A thread's root leaves a tombstone while it has replies; all else is gone. Source: Slack's help center,
+        "Edit or delete messages", and the tombstone that conversations.history then lists."""
+        if message.get("reply_count"):
+            message |= {"subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT"}
+            return
+        channel.messages.remove(message)
+        self._count_replies(channel, message.get("thread_ts"))
+
+    def _count_replies(self, channel: Channel, root_ts: str | None) -> None:
+        """What a root tells of its replies: docs.slack.dev/messaging/retrieving-messages."""
+        root = self.find(channel, root_ts)
+        replies = [m for m in channel.messages if m.get("thread_ts") == root_ts and m is not root]
+        if root is not None and root_ts is not None:
+            root["reply_count"] = len(replies)
+            root["reply_users"] = list(dict.fromkeys(reply["user"] for reply in replies))[:5]
+            root["latest_reply"] = replies[-1]["ts"] if replies else root["ts"]
 
     def find(self, channel: Channel, ts: str | None) -> Message | None:
         return next((message for message in channel.messages if message["ts"] == ts), None)

@@ -17,7 +17,7 @@ PAGE = "# Page\n\nIt opens.\n\n" + "".join(SECTIONS)
 HISTORY = [
     Commit("a1", {"page.md": PAGE, "old/gone.md": "# Gone\n\nSoon.\n", ".github/hidden.md": "# Hidden\n\nNever.\n"}),
     Commit("a2", {"page.md": PAGE.replace("Paragraph 2 says", "Paragraph 2 tells"), "blank.md": "\n"}),
-    Commit("b1", {"old/gone.md": None, "new.md": "# New\n\nOnce.\n\n## Twice\n\nOnce.\n", "data.csv": "1,2\n"}),
+    Commit("b1", {"old/gone.md": None, "new.md": "# New\n\nOnce.\n\n## Twice\n\nOnce.\n", "data.bin": "1,2\n"}),
     Commit(
         "b2", {"page.md": None, "moved/page.md": PAGE, "past.md": "---\nexpires_at: 2020-01-01\n---\n# Past\n\nOver.\n"}
     ),
