@@ -32,6 +32,7 @@ Folders = Mapping[Path, tuple[int, tuple[Source, ...]]]
 
 async def watch_folders(database: Database, settings: Settings) -> None:
     """Watches every folder source that this machine has, until it is cancelled. What it misses, the next look finds."""
+    logging.getLogger("watchfiles.main").setLevel(logging.WARNING)  # it tells of each change
     folders: Folders = {}
     while True:
         folders = await _find_folders(database, folders)

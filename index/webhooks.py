@@ -135,7 +135,7 @@ class _Receiver:
                 looks.append(await enqueue_look(self._database, self._settings, source, requested_by=WEBHOOK))
             except SourceError:
                 log.info("source %d was removed while a webhook asked for it", source.id)
-        log.info("a webhook asked for %d looks", len(looks))
+        log.info("looks that a webhook asked for: %d", len(looks))
         return JSONResponse({"looks": looks}, 202)
 
 

@@ -22,7 +22,10 @@ SHOWN_NOTES = 10
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _GONE = "000000"
 _FILES = ("100644", "100755")
-_NOTES = {"120000": "is a symbolic link; name what it points to", "160000": "is a submodule; add it as a source"}
+_NOTES = {
+    "120000": "was passed over: it is a symbolic link",
+    "160000": "was passed over: it is a submodule; add its repository as a source",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class GitRepository:
         times = await self._date(known, head.commit, {entry.path for entry in files})
         odd = [f"{_name(e.path)} {_NOTES[e.mode]}." for e in entries if e.mode in _NOTES and _is_wanted(e)]
         if len(odd) > SHOWN_NOTES:
-            odd[SHOWN_NOTES:] = [f"So are {len(odd) - SHOWN_NOTES} more symbolic links and submodules."]
+            odd[SHOWN_NOTES:] = [f"So were {len(odd) - SHOWN_NOTES} more symbolic links and submodules."]
         listed = {entry.path for entry in files}
         return Listing(
             [self._describe(entry, head, times) for entry in files],

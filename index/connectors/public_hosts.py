@@ -34,8 +34,9 @@ async def _look_up(host: str, port: int) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not is_public(address):
+            known = host if host == address else f"{host}, which is {address},"
             raise SourceError(
-                f"{host} is {address}, which is not a public address.",
+                f"{known} is not a public address.",
                 remedy="If it is meant, remove the source and add it again with --allow-private.",
             )
     return addresses[0]

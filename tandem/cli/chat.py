@@ -68,7 +68,9 @@ async def _index_folder(settings: "Settings", docs: Path, console: Console) -> N
     from index.sources import add_source, list_sources
 
     async with open_database(settings) as database:
-        source = await add_source(database, docs, name=None, audience=EVERYONE, workspace=ANYWHERE, added_by="operator")
+        source = await add_source(
+            database, docs, kind="folder", name=None, audience=EVERYONE, workspace=ANYWHERE, added_by="operator"
+        )
         status = next(status for status in await list_sources(database) if status.source.id == source.id)
         look = await enqueue_look(database, settings, source, requested_by="operator")
         if status.documents:

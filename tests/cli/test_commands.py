@@ -143,9 +143,11 @@ async def test_people_read_the_answer_its_sources_and_one_line_of_receipt(tandem
     ("arguments", "environment", "said"),
     [
         (("source", "add", "no/such/folder"), {}, "no/such/folder"),
+        (("source", "add", "https://ann:pw@example.org/docs.git"), {}, "credential helper"),
         (("source", "remove", "nobody"), {}, "nobody"),
         (("source", "set", "nobody", "--review-by", "soon"), {}, "2027-01-31"),
         (("index", "switch", "7"), {}, "tandem index list"),
+        (("webhooks",), {}, "TANDEM_WEBHOOK_SECRET"),
         (("reindex",), {}, "tandem source add"),
         (("ask", ""), {}, "empty"),
         (("ask", "x" * 30_000), {}, "30,000"),

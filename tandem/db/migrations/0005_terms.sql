@@ -58,6 +58,9 @@ CREATE POLICY viewer_reads ON index_sizes FOR SELECT TO tandem_reader USING (
 );
 GRANT SELECT ON index_sizes TO tandem_reader;
 ALTER TABLE index_versions DROP COLUMN chunks;
+-- A role that only reads what a viewer may see is told no more of a version than it needs.
+REVOKE SELECT ON index_versions FROM tandem_reader;
+GRANT SELECT (id, pipeline, is_current, created_at) ON index_versions TO tandem_reader;
 CREATE INDEX chunks_by_audience ON chunks (version_id, workspace, audience);
 
 -- The dimensions that a chunk's `terms` has, for an inverted index: only chunks that share a term with the question are scored.

@@ -27,9 +27,6 @@ ALTER TABLE documents DROP COLUMN version_id;
 
 -- `is_held`: a person chose it, so no look moves search on to a newer one. `left_at`: when search left it.
 ALTER TABLE index_versions ADD COLUMN is_held boolean NOT NULL DEFAULT false, ADD COLUMN left_at timestamptz;
--- Who searches reads of a version what it is, and nothing of what people did with it.
-REVOKE SELECT ON index_versions FROM tandem_reader;
-GRANT SELECT (id, pipeline, is_current, created_at) ON index_versions TO tandem_reader;
 
 DROP POLICY viewer_reads ON documents;
 CREATE POLICY viewer_reads ON documents FOR SELECT TO tandem_reader USING (

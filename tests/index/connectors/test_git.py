@@ -1,6 +1,7 @@
 """A git source follows its branch commit by commit, also through forced pushes, and names what it cannot read."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ import pytest
 from index.connectors.connector import SourceUnavailable
 from index.connectors.git import LFS_POINTER, GitRepository
 from index.documents import DocumentError
-from index.jobs import SCHEDULE, DocumentCounts, cancel_look, enqueue_look, run_next_job
+from index.jobs import SCHEDULE, WATCH, DocumentCounts, cancel_look, enqueue_look, read_look, run_next_job
+from index.leases import MAX_ATTEMPTS
 from index.sources import Source, add_source
 from tandem.errors import SourceError
 from tests.index.conftest import Room
@@ -140,9 +142,9 @@ async def test_what_is_no_file_is_named(repository: Repository, room: Room, tmp_
     progress = await room.look(await add(room, repository))
     assert progress.documents == DocumentCounts(added=3, failed=1)
     assert progress.failures == (
-        "alias.md is a symbolic link; name what it points to.",
-        "loop.md is a symbolic link; name what it points to.",
-        "vendor is a submodule; add it as a source.",
+        "alias.md was passed over: it is a symbolic link.",
+        "loop.md was passed over: it is a symbolic link.",
+        "vendor was passed over: it is a submodule; add its repository as a source.",
         "large.pdf: It is a Git LFS pointer; the file itself is not in the repository.",
     )
 
@@ -196,6 +198,42 @@ async def test_a_lock_that_a_killed_git_left_heals_itself(
     with pytest.raises(SourceUnavailable, match="lock"):
         await connect().list(begin.cursor)
     assert (await connect().list(begin.cursor)).documents
+
+
+async def test_a_repository_that_goes_away_between_listing_and_reading_changes_nothing(
+    room: Room, repository: Repository, tmp_path: Path
+) -> None:
+    source = await add(room, repository)
+    await room.look(source)
+    repository.commit(leave="# Leave\n\nForty days a year.\n")
+    look = await enqueue_look(room.database, room.settings, source, requested_by=WATCH)
+    assert await run_next_job(room.database, room.model, room.settings, worker="test")
+    shutil.rmtree(room.settings.home / "git")
+    repository.folder.rename(tmp_path / "away")
+    for _ in range(MAX_ATTEMPTS):
+        await room.drain()
+        await room.database.execute(b"UPDATE jobs SET due_at = now() WHERE state = 'queued'")
+    progress = await read_look(room.database, look)
+    assert progress.documents == DocumentCounts(failed=1, unchanged=1)
+    assert "ls-remote failed" in progress.failures[0]
+    assert "Thirty" in (await room.search("days of leave")).hits[0].text
+    (tmp_path / "away").rename(repository.folder)
+    assert (await room.look(source, by=SCHEDULE)).documents == DocumentCounts(changed=1, unchanged=1)
+    assert "Forty" in (await room.search("days of leave")).hits[0].text
+
+
+async def test_a_commit_that_removes_nearly_everything_is_not_believed(room: Room, repository: Repository) -> None:
+    names = [f"page{number}" for number in range(10)]
+    repository.commit(**{name: f"# {name}\n\nThis is {name}.\n" for name in names})
+    source = await add(room, repository)
+    await room.look(source)
+    repository.commit(**dict.fromkeys(names))
+    for _ in range(2):
+        progress = await room.look(source, by=SCHEDULE)
+        assert progress.error is not None
+        assert "--accept-removals" in progress.error
+    progress = await room.look(source, by=SCHEDULE, accept_removals=True)
+    assert progress.documents == DocumentCounts(removed=10, unchanged=2)
 
 
 async def test_a_file_that_is_too_large_is_refused(
