@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from tandem.cli.workplace import AsJson, begin, run
 if TYPE_CHECKING:
     from tandem.evals.replay import ReplayRun
     from tandem.evals.retrieval import RetrievalRun
-    from tandem.evals.workbench import OnProgress, Workbench
+    from tandem.evals.workbench import OnProgress, SourceKind, Workbench
     from tandem.settings import Settings
 
 MOST_AT_ONCE = 1024
@@ -91,6 +91,9 @@ def replay(
     start: Annotated[
         str | None, typer.Option("--from", metavar="COMMIT", help="The first one; else the last ones are replayed.")
     ] = None,
+    source: Annotated[
+        Literal["folder", "git"], typer.Option(help="The kind of source that it goes through.")
+    ] = "folder",
     as_json: AsJson = False,
 ) -> None:
     """Replay a folder's history, and check after each commit that the index says what the folder says."""
@@ -99,7 +102,7 @@ def replay(
 
     settings = begin("bench", quiet=True)
     before, steps = choose_commits(read_history(folder), start, commits)
-    measured = run(_on_workbench(settings, lambda bench, report: bench_replay(bench, before, steps, report)))
+    measured = run(_on_workbench(settings, lambda bench, report: bench_replay(bench, before, steps, report), source))
     if as_json:
         print(json.dumps(measured.describe()))
     else:
@@ -108,12 +111,14 @@ def replay(
         raise SystemExit(1)
 
 
-async def _on_workbench(settings: "Settings", measure: "Callable[[Workbench, OnProgress], Awaitable[T]]") -> "T":
+async def _on_workbench(
+    settings: "Settings", measure: "Callable[[Workbench, OnProgress], Awaitable[T]]", source: "SourceKind" = "folder"
+) -> "T":
     from tandem.evals.workbench import open_workbench
 
     with _progress() as bar:
         task = bar.add_task("Starting", total=None)
-        async with open_workbench(settings) as bench:
+        async with open_workbench(settings, source) as bench:
             return await measure(
                 bench, lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
             )

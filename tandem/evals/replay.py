@@ -106,6 +106,7 @@ async def bench_replay(
     """
     for commit in before:
         commit.apply(bench.folder)
+    await bench.commit()
     truth = Folder(bench.folder)
     first = await bench.look(on_progress)
     first_difference = await _check(bench, truth)
@@ -113,6 +114,7 @@ async def bench_replay(
     for number, commit in enumerate(steps):
         on_progress("Replaying", number, len(steps))
         commit.apply(bench.folder)
+        await bench.commit()
         began = time.perf_counter()
         look = await bench.look()
         seconds = time.perf_counter() - began

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from index.audience import Viewer
+from index.connectors.git_command import Git
 from index.jobs import SCHEDULE, LookProgress, enqueue_look, read_look, run_due_jobs
 from index.sources import Source, add_source
 from tandem.db.pool import Database
@@ -23,6 +25,8 @@ WORKER = "bench"
 SHOWN_EVERY_S = 0.5
 PAUSE_S = 0.1
 STALLED_S = 60.0
+AUTHOR = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
+SourceKind = Literal["folder", "git"]
 OnProgress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is, and of how much."""
 
@@ -37,6 +41,13 @@ class Workbench:
     @property
     def folder(self) -> Path:
         return Path(self.source.location)
+
+    async def commit(self) -> None:
+        """What the folder says becomes the head of its branch, where the source is a git repository."""
+        if self.source.kind == "git":
+            git, tree = Git(self.folder / ".git"), f"--work-tree={self.folder}"
+            await git.run(tree, "add", "--all")
+            await git.run(tree, *AUTHOR, "commit", "--quiet", "--allow-empty", "--message=change")
 
     async def look(self, on_progress: OnProgress | None = None) -> LookProgress:
         """Looks at the folder as the schedule does, and does every job, alone. What failed is not tried again until it
@@ -83,11 +94,20 @@ async def _showing(database: Database, look: int, on_progress: OnProgress | None
 
 
 @asynccontextmanager
-async def open_workbench(settings: Settings) -> AsyncIterator[Workbench]:
-    """Database and folder are gone after the block. Raises DatabaseUnavailable or ModelUnavailable."""
+async def open_workbench(settings: Settings, kind: SourceKind = "folder") -> AsyncIterator[Workbench]:
+    """Database and folder are gone after the block. Raises DatabaseUnavailable or ModelUnavailable.
+
+    Of the kind `git`, the folder is a repository's, and a look sees what was committed.
+    """
     with open_scratch(settings) as own, tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         async with ensure_model_server(own) as url:
             served = own.model_copy(update={"model_url": url})
             async with Database.open(served) as database, ModelClient.open(served) as model:
-                source = await add_source(database, Path(folder), name="bench", added_by=WORKER)
-                yield Workbench(served, database, model, source)
+                if kind == "git":
+                    git = Git(Path(folder) / ".git")
+                    await git.run("init", "--quiet", "--initial-branch=main")
+                    await git.run("config", "uploadpack.allowFilter", "true")
+                source = await add_source(database, folder, name="bench", kind=kind, added_by=WORKER)
+                bench = Workbench(served, database, model, source)
+                await bench.commit()
+                yield bench

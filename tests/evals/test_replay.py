@@ -52,6 +52,16 @@ async def test_a_replay_from_nothing_begins_with_an_empty_folder(bench: Workbenc
     assert {passage.path for passage in await read_searchable(bench.database)} == {"moved/page.md", "new.md"}
 
 
+async def test_a_replay_through_git_ends_at_the_same_and_reads_only_what_a_commit_changed(
+    model_settings: Settings,
+) -> None:
+    async with open_workbench(model_settings, "git") as bench:
+        measured = await bench_replay(bench, HISTORY[:1], HISTORY[1:])
+        assert not measured.difference
+        assert measured.describe()["embedded_share"]["of_chunks"] == 0.2
+        assert {passage.path for passage in await read_searchable(bench.database)} == {"moved/page.md", "new.md"}
+
+
 async def test_what_is_wrong_is_seen(bench: Workbench) -> None:
     """Each fault is put into the tables by hand."""
     await bench_replay(bench, [], HISTORY[:1])

@@ -56,6 +56,7 @@ class Stage:
                 assert self.model.poll() is None
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self.size:
             self.workers.append(self.crew.start("worker"))
         self.beat = self.beat or self.crew.start("beat")
