@@ -1,20 +1,23 @@
-"""How should a table's rows be written, to be found? `python -m tests.index.measure_tables` prints a line for each way.
+"""How should a table's rows be written, to be found? `python -m tests.index.measure_tables docs/*.md`: a line a way.
 
-Two tables of 200 rows, 360 questions about one cell each. A passage is right when it holds the whole row.
+Two tables of 200 rows, among the documents that are named, and 360 questions about one cell each, by the search that
+answers. A passage is right when it holds the whole row.
 """
 
 import asyncio
 import random
-from collections import Counter
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import numpy as np
-
-from index.analyser import OF_CHUNK, count_terms, weigh_query, weigh_terms
+from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_terms
 from index.chunks import cut_chunks, estimate_tokens
+from index.search import search
+from index.swap import IndexedChunk, swap_chunks
 from index.tables import write_record
-from tandem.models.embedder import Embedder
-from tandem.models.weights import PACKAGED_EMBEDDER, packaged_file
+from index.versions import describe_pipeline, find_version
+from tandem.evals.workbench import VIEWER, Workbench, open_workbench
+from tandem.settings import read_settings
 
 Rows = Sequence[Sequence[str]]
 FIRST = [
@@ -113,37 +116,50 @@ def make_questions(rng: random.Random) -> tuple[dict[str, tuple[Sequence[str], R
     return {"Staff": (STAFF, staff), "Devices": (DEVICES, devices)}, questions
 
 
-async def measure(embedder: Embedder, write: Callable[[Sequence[str], Rows], str]) -> str:
+async def measure(write: Callable[[Sequence[str], Rows], str], others: Sequence[tuple[str, str]]) -> str:
     tables, questions = make_questions(random.Random(4))
-    passages = [
-        chunk.with_context(title) for title, table in tables.items() for chunk in cut_chunks(title, write(*table))
-    ]
-    vectors = (await embedder.embed(passages)).vectors
-    asked = (await embedder.embed([question for question, _ in questions])).vectors
-    terms = [count_terms(passage) for passage in passages]
-    weights = [weigh_terms(counts, OF_CHUNK) for counts in terms]
-    frequencies = Counter(term for counts in terms for term in counts)
-    lexical = np.array(
-        [
-            [sum(stored.get(term, 0) * weight for term, weight in query.items()) for stored in weights]
-            for query in (weigh_query(count_terms(question), frequencies, len(passages)) for question, _ in questions)
-        ]
-    )
-    hybrid = 0.8 * (1 + asked @ vectors.T) / 2 + 0.2 * lexical / lexical.max(axis=1, keepdims=True)
-    order = np.argsort(-hybrid, axis=1)
-    right = np.array([[all(cell in passage for cell in row) for passage in passages] for _, row in questions])
-    found = np.take_along_axis(right, order, axis=1)
+    texts = [(title, write(*table)) for title, table in tables.items()]
+    async with open_workbench(read_settings()) as bench:
+        version = await find_version(bench.database, await describe_pipeline(bench.model))
+        for title, text in [*texts, *others]:
+            await add_document(bench, version, title, text)
+        firsts, threes = 0, 0
+        for question, row in questions:
+            hits = (await search(bench.database, bench.model, question, VIEWER, k=3)).hits
+            right = [all(cell in hit.text for cell in row) for hit in hits]
+            firsts += right[0]
+            threes += any(right)
+        [size] = await bench.database.fetch_all(b"SELECT count(*) AS chunks FROM chunks")
     return (
-        f"{len(passages)} passages; right first {found[:, 0].mean():.2f}, among three {found[:, :3].any(1).mean():.2f}"
+        f"{size['chunks']} passages; right first {firsts / len(questions):.2f},"
+        f" among three {threes / len(questions):.2f}"
     )
+
+
+async def add_document(bench: Workbench, version: int, title: str, text: str) -> None:
+    """As the worker writes it, but for the extraction, which would make records of the table."""
+    chunks = cut_chunks(title, text)
+    contexts = [chunk.with_context(title) for chunk in chunks]
+    vectors = await bench.model.embed(contexts, bulk=True)
+    rows = [
+        IndexedChunk(chunk, context.encode(), vector, weigh_terms(count_terms(context), OF_CHUNK))
+        for chunk, context, vector in zip(chunks, contexts, vectors, strict=True)
+    ]
+    async with bench.database.transaction() as connection:
+        cursor = await connection.execute(
+            b"INSERT INTO documents (source_id, path, workspace, audience, title, uri, state, indexed_at)"
+            b" SELECT id, %(title)s, workspace, audience, %(title)s, '', 'indexed', now() FROM sources RETURNING id",
+            {"title": title},
+        )
+        [row] = await cursor.fetchall()
+        terms = weigh_terms(count_terms(f"{title}\n{text}"), OF_DOCUMENT)
+        await swap_chunks(connection, row["id"], version, rows, terms)
 
 
 async def main() -> None:
-    embedder = Embedder(packaged_file(*PACKAGED_EMBEDDER).parent, threads=2, queue=8)
-    embedder.start()
+    others = [(path.stem, path.read_text()) for path in map(Path, sys.argv[1:])]
     for write in (write_table, repeat_header, write_all_records):
-        print(f"{write.__name__}: {await measure(embedder, write)}")
-    embedder.close()
+        print(f"{write.__name__}: {await measure(write, others)}")
 
 
 if __name__ == "__main__":
