@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
 
 from index.sources import Source
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.errors import DatabaseUnavailable, TandemError
@@ -79,9 +80,7 @@ async def keep_alive(database: Database, settings: Settings, lease: Lease) -> As
     try:
         yield
     finally:
-        beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
+        await end_tasks(beat)
 
 
 async def hold(connection: Connection, lease: Lease) -> None:

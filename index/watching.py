@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -13,6 +12,7 @@ from watchfiles import awatch
 from index.formats import SUFFIXES
 from index.jobs import WATCH, enqueue_look
 from index.sources import Source, list_sources
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Database
 from tandem.errors import DatabaseUnavailable, SourceError
 from tandem.settings import Settings
@@ -44,9 +44,7 @@ async def watch_folders(database: Database, settings: Settings) -> None:
             log.warning("folders are not watched for now (%s); they are looked at now and then", error)
             await asyncio.sleep(RETRY_S)
         finally:
-            refreshing.cancel()
-            with suppress(asyncio.CancelledError):
-                await refreshing
+            await end_tasks(refreshing)
 
 
 async def _watch(database: Database, settings: Settings, folders: Folders, changed: asyncio.Event) -> None:

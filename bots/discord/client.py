@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -26,6 +25,7 @@ from bots.discord.surface import DiscordSurface
 from bots.inbox import DATABASE_TROUBLE, Inbox
 from bots.reviews import tell_owners
 from graph.agent import Agent as GraphAgent
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Database
 from tandem.errors import TandemError, TokenError
 from tandem.models.client import ModelClient
@@ -33,7 +33,6 @@ from tandem.settings import Settings
 
 INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=True)
 RETRY_EVERY_S = 2.0
-CANCEL_AGAIN_S = 5.0  # longer than the conversation layer takes to give back what it holds
 BAD_TOKEN = 4004
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody needs to know that it cannot speak
@@ -151,17 +150,8 @@ async def serve_discord(settings: Settings, database: Database, agent: Agent, in
             ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             await ended.pop()  # only an error can have ended it
         finally:
-            await _end(working)
+            await end_tasks(*working)  # one error is told already
             client.surface.close()
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancels until it took: Python 3.11's `wait_for`, used by discord.py and psycopg_pool, can lose a cancellation."""
-    while running := [task for task in tasks if not task.done()]:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)  # one error is told already; none is to be warned about
 
 
 async def run_discord(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -22,6 +22,7 @@ from bots.slack.receiving import check_receiving, receive
 from bots.slack.surface import SlackSurface
 from bots.slack.threads import Threads
 from graph.agent import Agent as GraphAgent
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
@@ -45,6 +46,8 @@ async def run_slack(settings: Settings) -> None:
             async with serve_slack(settings, database, agent, Inbox(database, settings)) as answering:
                 answering.add_done_callback(lambda _: stopped.set())  # it ends by itself only if something is broken
                 await stopped.wait()
+                if answering.done():
+                    answering.result()  # raises what broke it
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
 
@@ -66,10 +69,7 @@ async def serve_slack(
         try:
             yield answering
         finally:
-            for task in (telling, answering):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await end_tasks(telling, answering)
 
 
 def _make_app(settings: Settings, identity: Identity, desk: Desk) -> AsyncApp:

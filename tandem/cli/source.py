@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tandem.cancelling import end_tasks
 from tandem.cli.workplace import AsJson, begin, open_database, open_model, operator, run
 from tandem.errors import SourceError
 
@@ -284,8 +285,7 @@ async def _finish_looks(
             working = asyncio.create_task(work())
             watching = asyncio.create_task(watch())
             await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await end_tasks(working)
             if not watching.done():
                 watching.cancel()
                 working.result()  # raises what ended the work

@@ -13,6 +13,7 @@ from index.audience import Viewer
 from index.connectors.git_command import Git
 from index.jobs import SCHEDULE, LookProgress, enqueue_look, read_look, run_due_jobs
 from index.sources import Source, add_source
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Database
 from tandem.db.scratch import open_scratch
 from tandem.errors import ModelUnavailable, SourceError
@@ -89,8 +90,7 @@ async def _showing(database: Database, look: int, on_progress: OnProgress | None
         yield
     finally:
         if showing:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
+            await end_tasks(showing)
 
 
 @asynccontextmanager
