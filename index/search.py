@@ -23,7 +23,7 @@ QUERIES = load_queries("index", "search.sql")
 CANDIDATES = 100
 FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
-EXACT_UP_TO = 20_000
+EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
@@ -109,7 +109,7 @@ async def search(
             **_weights(version["pipeline"]["weights"], embedding, weights),
         }
         if parameters["approximate"]:
-            await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(candidates, MAX_BREADTH))})
+            await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
     total = sum(term_weights.values())
     hits = tuple(_hit(row, term_weights, total) for row in rows)

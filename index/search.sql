@@ -22,11 +22,11 @@ SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterati
 -- name: search
 -- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read. The best
 -- documents' best passages then move the question's vector towards them, and all candidates are scored once more.
--- Adding 0 keeps the index out of the exact scan. The cut to k comes before the joins: on a table without statistics the
--- planner else repeats all of it for each document.
+-- The exact scan's inner product, of vectors of length 1, keeps the index out. The cut to k comes before the joins: on a
+-- table without statistics the planner else repeats all of it for each document.
 WITH dense AS (
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND NOT %(approximate)s
-        ORDER BY (embedding <=> %(embedding)s) + 0 LIMIT %(candidates)s)
+        ORDER BY embedding <#> %(embedding)s LIMIT %(candidates)s)
     UNION ALL
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(approximate)s
         ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s)
@@ -36,7 +36,7 @@ WITH dense AS (
     SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine,
         -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(document_terms)s, 0) AS bm25
     FROM chunks c LEFT JOIN document_terms t ON t.document_id = c.document_id AND t.version_id = c.version_id
-    WHERE c.id IN (SELECT id FROM dense UNION SELECT id FROM lexical)
+    WHERE c.id = ANY(ARRAY(SELECT id FROM dense UNION SELECT id FROM lexical))
 ), weighed AS MATERIALIZED (
     SELECT *, %(lexical_weight)s * coalesce(bm25 / nullif(max(bm25) OVER (), 0), 0) AS words FROM scored
 ), firsts AS (

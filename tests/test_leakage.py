@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -32,6 +32,7 @@ from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
+from tests.bots.scripted import Lines
 
 INSIDER = Viewer("slack:T1", frozenset({"hr"}))
 OUTSIDERS = {
@@ -101,19 +102,6 @@ async def house(model_settings: Settings, database: Database, model: ModelClient
 async def agent(house: House) -> AsyncIterator[Agent]:
     async with Agent.open(house.settings, house.database, house.model) as opened:
         yield opened
-
-
-@dataclass
-class Lines:
-    """What was shown."""
-
-    shown: list[str] = field(default_factory=list)
-
-    async def show_progress(self, line: str) -> None:
-        self.shown.append(line)
-
-    async def append(self, text: str) -> None:
-        self.shown.append(text)
 
 
 def check_silent(*told: object) -> None:

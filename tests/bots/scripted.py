@@ -26,6 +26,19 @@ from tandem.settings import Settings
 CITED = Citation(1, "Time off", "https://wiki.example/time-off", "Book it in the calendar.", 0.8)
 
 
+@dataclass
+class Lines:
+    """What was shown."""
+
+    shown: list[str] = field(default_factory=list)
+
+    async def show_progress(self, line: str) -> None:
+        self.shown.append(line)
+
+    async def append(self, text: str) -> None:
+        self.shown.append(text)
+
+
 class MortalInbox(Inbox):
     """An inbox whose process can die: from then on it writes nothing any more.
 

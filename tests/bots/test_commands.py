@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,10 @@ from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
+from tests.bots.scripted import Lines
 
 HR = Viewer("T1", frozenset({"hr"}))
 STAFF = Viewer("T1")
-
-
-@dataclass
-class Lines:
-    """What was shown."""
-
-    shown: list[str] = field(default_factory=list)
-
-    async def show_progress(self, line: str) -> None:
-        self.shown.append(line)
-
-    async def append(self, text: str) -> None:
-        self.shown.append(text)
 
 
 def command(text: str = "", viewer: Viewer = STAFF) -> Event:

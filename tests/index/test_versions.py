@@ -8,6 +8,7 @@ from index.audit import list_entries
 from index.jobs import DocumentCounts, enqueue_due_looks
 from index.sources import Source
 from index.versions import (
+    IndexVersion,
     VersionError,
     describe_pipeline,
     find_version,
@@ -45,6 +46,17 @@ async def test_a_new_pipeline_is_searched_once_it_is_complete(
     assert len(result.hits) == 6
     await room.check_counts()
     assert (await room.look(first)).documents == DocumentCounts(unchanged=3)
+
+
+async def build_two(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Source, IndexVersion, IndexVersion]:
+    """A source, the version that it was indexed in first, and the one that is searched."""
+    source = await room.add(folder)
+    await room.look(source)
+    await rebuild(room, source, monkeypatch, "markdown-next")
+    first, second = await list_versions(room.database)
+    return source, first, second
 
 
 async def rebuild(room: Room, source: Source, monkeypatch: pytest.MonkeyPatch, chunker: str) -> DocumentCounts:
@@ -86,10 +98,7 @@ async def test_the_version_before_is_a_way_back_without_embedding_or_stale_text(
 async def test_to_choose_the_version_that_is_built_lets_the_next_one_take_over(
     room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = await room.add(folder)
-    await room.look(source)
-    await rebuild(room, source, monkeypatch, "markdown-next")
-    first, second = await list_versions(room.database)
+    source, first, second = await build_two(room, folder, monkeypatch)
     await switch_version(room.database, first.id, switched_by="ann")
     await switch_version(room.database, second.id, switched_by="ann")
     await rebuild(room, source, monkeypatch, "markdown-after-next")
@@ -99,10 +108,7 @@ async def test_to_choose_the_version_that_is_built_lets_the_next_one_take_over(
 async def test_pruning_leaves_what_is_searched_and_what_is_built(
     room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = await room.add(folder)
-    await room.look(source)
-    await rebuild(room, source, monkeypatch, "markdown-next")
-    first, second = await list_versions(room.database)
+    source, first, second = await build_two(room, folder, monkeypatch)
     assert await prune_versions(room.database, pruned_by="ann", kept_days=14) == []
     await switch_version(room.database, first.id, switched_by="ann")
     assert await prune_versions(room.database, pruned_by="ann") == []

@@ -76,7 +76,7 @@ CREATE INDEX chunks_by_term ON chunks USING gin (term_ids) WITH (fastupdate = of
 -- candidates are found with the owner's rights, under the same conditions as the policy's; what search returns of
 -- them is read under the policy again.
 CREATE FUNCTION find_lexical_candidates(version int, shared int[], question sparsevec, n int) RETURNS SETOF bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     own_workspace text := viewer_workspace();
     own_audiences text[] := viewer_audiences();
