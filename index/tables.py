@@ -1,8 +1,8 @@
 """Tables -> records: each row of a long table as `column: value` pairs, so that no passage holds rows without names.
 
-A record can be quoted (`graph/quoting.py`); a table's row cannot. Search finds a table with its header repeated more often:
-`python -m tests.index.measure_tables docs/*.md`, 360 questions about single rows of two tables of 200, has the row in the
-first passage for 45% as records, 61% with the header repeated over every passage and 51% as the table comes.
+A record can be quoted (`graph/quoting.py`); a table's row cannot. Search finds a table more often whose header is
+repeated: of 360 questions about single rows (`python -m tests.index.measure_tables docs/*.md`), the first passage holds
+the row for 45% as records, 61% with the header over every passage and 51% as the table comes.
 """
 
 import re
