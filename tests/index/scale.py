@@ -26,7 +26,7 @@ from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_terms
 from index.chunks import Chunk
 from index.search import SearchResult, search
 from index.swap import IndexedChunk, swap_chunks
-from index.vector_index import build_vector_index
+from index.vector_index import keep_vector_index
 from index.versions import describe_pipeline, find_version
 from tandem.db.pool import Database
 from tandem.evals.rows import read_lines
@@ -142,7 +142,7 @@ async def _measure_size(database: Database, bench: Workbench, size: int, questio
     await ask(bench, questions[:20], size)
     exact, exact_ms = await ask(bench, questions, size)
     began = time.perf_counter()
-    await build_vector_index(database)
+    await keep_vector_index(database, exact_up_to=0)
     built_s = time.perf_counter() - began
     await ask(bench, questions[:20], 0)
     near, near_ms = await ask(bench, questions, 0)

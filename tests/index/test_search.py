@@ -7,7 +7,7 @@ import pytest
 from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_query, weigh_terms
 from index.audience import Viewer
 from index.search import FEEDBACK, MAX_QUERY, SHARED, choose_shared, search
-from index.vector_index import build_vector_index
+from index.vector_index import keep_vector_index
 from tandem.errors import ModelUnavailable
 from tandem.models.client import ModelClient
 from tests.index.conftest import ANYONE, Room
@@ -117,7 +117,7 @@ async def test_a_large_index_is_asked_instead_of_comparing_every_chunk(
     """The same passages, by way of the indexes; and the exact scan leaves them alone."""
     await room.look(await room.add(folder))
     exact = await room.search("parental leave after a birth")
-    await build_vector_index(room.database)
+    await keep_vector_index(room.database, exact_up_to=0)
     assert await room.search("parental leave after a birth") == exact
     monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
     assert await room.search("parental leave after a birth") == exact
