@@ -14,8 +14,9 @@ from psycopg.rows import DictRow
 
 from index.analyser import DIMENSIONS, count_terms, split_words, weigh_query
 from index.audience import Viewer
+from index.filters import Filters
 from index.reader import read_as
-from tandem.db.pool import Database
+from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
 
@@ -28,6 +29,7 @@ EXACT_UP_TO = 5_000
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
+EVERYTHING = Filters()
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
 
@@ -71,6 +73,7 @@ async def search(
     viewer: Viewer,
     k: int = 10,
     *,
+    filters: Filters = EVERYTHING,
     weights: tuple[float, float] | None = None,
 ) -> SearchResult:
     """Returns the k best passages that the viewer may see; none for a query without a word, or an empty index.
@@ -97,13 +100,15 @@ async def search(
         document_weights = weigh_query(found, in_documents, version["documents"])
         known = {term: term_weights[term] for term in found}
         candidates = max(CANDIDATES, k)
+        left = await _narrow(connection, version, filters)
         parameters = {
             "version_id": version["id"],
             "embedding": HalfVector(embedding),
             "terms": SparseVector(known, DIMENSIONS),
             "document_terms": SparseVector(document_weights, DIMENSIONS),
-            "shared": choose_shared(found),
-            "approximate": version["chunks"] > EXACT_UP_TO,
+            "shared": choose_shared(found, int(SHARED / left.share)),
+            "documents": left.documents,
+            "approximate": left.chunks > EXACT_UP_TO,
             "candidates": candidates,
             "k": k,
             **_weights(version["pipeline"]["weights"], embedding, weights),
@@ -116,8 +121,31 @@ async def search(
     return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0)
 
 
-def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
-    """The rarest terms, as long as SHARED chunks at most hold them; at least one. Given how many chunks hold each.
+@dataclass(frozen=True)
+class _Left:
+    """What the filters leave: documents by id (None: all), how many chunks those have, and their share of all."""
+
+    documents: list[int] | None
+    chunks: int
+    share: float
+
+
+async def _narrow(connection: Connection, version: DictRow, filters: Filters) -> _Left:
+    if not filters:
+        return _Left(None, version["chunks"], 1.0)
+    parameters = {
+        "version_id": version["id"],
+        "sources": sorted(filters.sources),
+        "languages": sorted(filters.languages),
+        "since": filters.since,
+        "enough": EXACT_UP_TO + 1,
+    }
+    [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
+    return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))
+
+
+def choose_shared(frequencies: Mapping[int, int], limit: int = SHARED) -> list[int]:
+    """The rarest terms, as long as `limit` chunks at most hold them; at least one. Given how many chunks hold each.
 
     What shares none of them shares only common terms, and is not among the best (as in MaxScore: Turtle & Flood, 1995).
     """
@@ -125,7 +153,7 @@ def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
     holding = 0
     for term in sorted(frequencies, key=lambda term: frequencies[term]):
         holding += frequencies[term]
-        if chosen and holding > SHARED:
+        if chosen and holding > limit:
             break
         chosen.append(term)
     return chosen

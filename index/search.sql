@@ -15,6 +15,22 @@ FROM index_versions v, LATERAL (
 ) f
 WHERE v.is_current;
 
+-- name: find_documents
+-- why: what the filters leave of what the viewer may see. Passages are then found by their document, so that a document's
+-- change of date touches none of their rows. They are counted no further than tells how to search them.
+WITH passed AS MATERIALIZED (
+    SELECT d.id FROM documents d JOIN sources s ON s.id = d.source_id
+    WHERE (%(sources)s::text[] = '{}' OR s.name = ANY(%(sources)s))
+        AND (%(languages)s::text[] = '{}' OR d.language = ANY(%(languages)s))
+        AND (%(since)s::timestamptz IS NULL OR coalesce(d.arose_at, d.changed_at) >= %(since)s)
+)
+SELECT coalesce(array_agg(id), '{}') AS documents, (
+    SELECT count(*) FROM (
+        SELECT FROM passed p JOIN chunks c ON c.document_id = p.id AND c.version_id = %(version_id)s LIMIT %(enough)s
+    ) AS few
+) AS chunks
+FROM passed;
+
 -- name: widen_scan
 -- why: the index goes on looking until it has enough rows that the viewer may see.
 SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
@@ -26,12 +42,16 @@ SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterati
 -- table without statistics the planner else repeats all of it for each document.
 WITH dense AS (
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND NOT %(approximate)s
+        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
         ORDER BY embedding <#> %(embedding)s LIMIT %(candidates)s)
     UNION ALL
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(approximate)s
+        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
         ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s)
 ), lexical AS (
-    SELECT id FROM find_lexical_candidates(%(version_id)s, %(shared)s, %(terms)s, %(candidates)s) AS id
+    SELECT id FROM find_lexical_candidates(
+        %(version_id)s, %(shared)s, %(terms)s, %(candidates)s, %(documents)s::bigint[]
+    ) AS id
 ), scored AS MATERIALIZED (
     SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine,
         -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(document_terms)s, 0) AS bm25
