@@ -14,7 +14,9 @@ from psycopg.rows import DictRow
 
 from index.analyser import DIMENSIONS, count_terms, split_words, weigh_query
 from index.audience import Viewer
+from index.duplicates import fold_duplicates
 from index.filters import Filters
+from index.neighbours import join_neighbours
 from index.reader import read_as
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
@@ -26,6 +28,8 @@ FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
+EXACT_UNDER_FILTERS = 20_000
+"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions, and no faster."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
@@ -38,7 +42,8 @@ MAX_QUERY = 2_000
 class Hit:
     """One passage. `score` is the combination, 0 to 1; `dense` the cosine; `lexical` the raw BM25.
 
-    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has.
+    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and `after` are what
+    stands around its text under the same headings.
     """
 
     chunk_id: int
@@ -55,6 +60,13 @@ class Hit:
     coverage: float
     changed_at: datetime | None
     indexed_at: datetime
+    before: str = ""
+    after: str = ""
+
+    @property
+    def in_context(self) -> str:
+        """The text with what stands around it: what is read, and quoted from. An exact span of the document."""
+        return f"{self.before}{self.text}{self.after}"
 
 
 @dataclass(frozen=True)
@@ -108,16 +120,18 @@ async def search(
             "document_terms": SparseVector(document_weights, DIMENSIONS),
             "shared": choose_shared(found, int(SHARED / left.share)),
             "documents": left.documents,
-            "approximate": left.chunks > EXACT_UP_TO,
+            "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
             "candidates": candidates,
-            "k": k,
+            "fetched": 2 * k,
             **_weights(version["pipeline"]["weights"], embedding, weights),
         }
         if parameters["approximate"]:
             await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
+        best = fold_duplicates(rows, k)
+        around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
-    hits = tuple(_hit(row, term_weights, total) for row in rows)
+    hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
     return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0)
 
 
@@ -138,7 +152,7 @@ async def _narrow(connection: Connection, version: DictRow, filters: Filters) ->
         "sources": sorted(filters.sources),
         "languages": sorted(filters.languages),
         "since": filters.since,
-        "enough": EXACT_UP_TO + 1,
+        "enough": EXACT_UNDER_FILTERS + 1,
     }
     [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
     return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))
@@ -174,7 +188,7 @@ def _weights(
     }
 
 
-def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
+def _hit(row: DictRow, weights: Mapping[int, float], total: float, before: str, after: str) -> Hit:
     matched = sum(weights.get(term, 0.0) for term in row["term_ids"])
     return Hit(
         chunk_id=row["id"],
@@ -191,4 +205,6 @@ def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
         coverage=matched / total if total else 0.0,
         changed_at=row["changed_at"],
         indexed_at=row["indexed_at"],
+        before=before,
+        after=after,
     )

@@ -69,9 +69,18 @@ WITH dense AS (
     SELECT w.*, words + %(dense_weight)s * (1 - (w.embedding <=> m.question) / 2) AS score
     FROM weighed w, moved m
     ORDER BY score DESC, id
-    LIMIT %(k)s
+    LIMIT %(fetched)s
 )
 SELECT b.id, b.document_id, s.name AS source, d.title, b.heading, d.uri, b.text, b.position, b.score, b.cosine, b.bm25,
     b.term_ids, d.changed_at, d.indexed_at
 FROM best b JOIN documents d ON d.id = b.document_id JOIN sources s ON s.id = d.source_id
 ORDER BY b.score DESC, b.id;
+
+-- name: find_neighbours
+-- why: what stands before and after a hit under the same headings, for whoever reads it; found by the key, and read under the
+-- policies.
+SELECT h.id, n.position < h.position AS is_before, n.text
+FROM unnest(%(ids)s::bigint[], %(documents)s::bigint[], %(positions)s::int[], %(headings)s::text[])
+    AS h (id, document_id, position, heading)
+JOIN chunks n ON n.document_id = h.document_id AND n.version_id = %(version_id)s AND n.heading = h.heading
+    AND n.position IN (h.position - 1, h.position + 1);

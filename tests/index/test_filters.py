@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from index.filters import FilterError, Filters, read_filters
-from index.search import EXACT_UP_TO, choose_shared, search
+from index.search import choose_shared, search
 from index.vector_index import keep_vector_index
 from tandem.errors import SourceError
 from tests.index.conftest import ANYONE, Room
@@ -79,14 +79,13 @@ async def test_a_large_index_is_asked_under_filters_too(filled: Room, monkeypatc
     filters = Filters(languages=frozenset({"en"}))
     exact = await find(filled, filters)
     await keep_vector_index(filled.database, exact_up_to=0)
-    monkeypatch.setattr("index.search.EXACT_UP_TO", 0)
+    monkeypatch.setattr("index.search.EXACT_UNDER_FILTERS", 0)
     assert await find(filled, filters) == exact == {HOUSE, ANNEX}
 
 
 def test_under_a_filter_as_many_more_chunks_may_share_a_term_as_it_leaves_fewer() -> None:
     assert choose_shared({1: 9_000, 2: 4_000}) == [2]
     assert choose_shared({1: 9_000, 2: 4_000}, 20_000) == [2, 1]
-    assert EXACT_UP_TO < 20_000
 
 
 async def test_what_a_person_wrote_is_read(filled: Room) -> None:
