@@ -14,9 +14,7 @@ def read(folder: Path, *pairs: tuple[str, str]) -> list[Draft]:
     return read_file(folder / "a.jsonl", licence="own", author="Ann")
 
 
-async def test_adding_a_file_again_adds_what_changed_for_a_new_review(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_adding_a_file_again_adds_what_changed_for_a_new_review(database: Database, tmp_path: Path) -> None:
     before = read(tmp_path, ("Why?", "So."), ("Where?", "Here."))
     assert await add_examples(database, before, project="house", task="tone") == 2
     one, other = await list_examples(database, "house")
