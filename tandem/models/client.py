@@ -76,11 +76,22 @@ class ModelClient:
             yield cls(settings, http)
 
     async def chat(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, stop: Sequence[str] = ()
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        model: str | None = None,
+        grammar: str | None = None,
     ) -> AsyncGenerator[ChatDelta, None]:
-        """Streams the answer. Closing the generator cancels the request; a broken stream raises ModelUnavailable."""
+        """Streams the answer of what is in service, or of the named `model`, which may be an adapter.
+
+        `grammar` is Lark, for the local server alone: no other is sent it. Closing the generator cancels the request; a
+        broken stream raises ModelUnavailable.
+        """
         body: dict[str, Any] = {
-            "model": (await self.describe()).model,
+            "model": model or (await self.describe()).model,
             "messages": [asdict(message) for message in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -90,6 +101,8 @@ class ModelClient:
         }
         if stop:
             body["stop"] = list(stop)
+        if grammar is not None and self._settings.model_url is None:
+            body["response_format"] = {"type": "grammar", "syntax": "lark", "definition": grammar}
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
             async for delta in _deltas(_events(answer)):
                 yield delta
