@@ -90,10 +90,12 @@ class ModelClient:
         temperature: float = 0.0,
         stop: Sequence[str] = (),
         model: str | None = None,
+        grammar: str | None = None,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Streams the answer of what is in service, or of the named `model`, which may be an adapter.
 
-        Closing the generator cancels the request; a broken stream raises ModelUnavailable.
+        `grammar` is Lark, for the local server alone: no other is sent it. Closing the generator cancels the request; a
+        broken stream raises ModelUnavailable.
         """
         body: dict[str, Any] = {
             "model": model or (await self.describe()).id,
@@ -106,6 +108,8 @@ class ModelClient:
         }
         if stop:
             body["stop"] = list(stop)
+        if grammar is not None and self._settings.model_url is None:
+            body["response_format"] = {"type": "grammar", "syntax": "lark", "definition": grammar}
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
             async for delta in _deltas(_events(answer)):
                 yield delta
