@@ -18,7 +18,7 @@ from graph.nodes.recall import recall
 from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
 from graph.provenance import withhold_citations
-from graph.records import find_last_answer, store_feedback
+from graph.records import find_last_answer, store_correction, store_feedback
 from graph.routing.decision import Router
 from graph.routing.policy import Policy
 from graph.routing.router import ServingRouter
@@ -91,6 +91,11 @@ class Agent:
     async def record_feedback(self, answer_id: str, *, user: str, verdict: Verdict) -> bool:
         """Keeps a person's verdict; False when there is no such answer."""
         return await store_feedback(self._database, answer_id, person=user, verdict=verdict)
+
+    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
+        """Keeps what the newest answer of the conversation should have said; False when there is none."""
+        answer = await find_last_answer(self._database, conversation)
+        return answer is not None and await store_correction(self._database, answer.id, person=user, text=text)
 
 
 def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:

@@ -78,6 +78,15 @@ class Settings(BaseSettings):
     """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
     allowed_licences: Names = ()
     """Licences of documents that may be indexed; empty allows all, also what states none."""
+    training_licences: Names = (
+        "own", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "ODC-By-1.0", "PDDL-1.0", "MIT", "Apache-2.0", "BSD-2-Clause",
+        "BSD-3-Clause",
+    )  # fmt: skip
+    """Licences of examples that adapters may be trained on; `own` is what the team wrote itself."""
+    held_out: Names = ()
+    """Evaluation files, one JSON object with a `question` a line: no adapter is trained on a question of theirs."""
+    tuning_python: Path | None = None
+    """The interpreter that trains, with torch; by default the one of `.venv-tune`, here or beside Tandem."""
     review_days: int = Field(90, ge=1)
     """For how long a document holds once its owner has said that it is still valid."""
     policy: Literal["balanced", "cite", "sourced", "fast"] = "balanced"

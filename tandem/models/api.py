@@ -190,9 +190,9 @@ class Api:
             "digest": f"sha256:{serving.digest}",
             "adapter": None,
         }
-        adapters = [chat | _describe_adapter(a.card, chat["id"]) for a in serving.adapters.all if a.adapter]
+        adapters = [chat | _describe_adapter(a.card, serving.weights.name) for a in serving.adapters.all if a.adapter]
         in_service = serving.adapters.in_service
-        default = _describe_adapter(in_service, chat["id"]) if in_service else {"parent": chat["id"]}
+        default = _describe_adapter(in_service, serving.weights.name) if in_service else {"parent": chat["id"]}
         default = chat | default | {"id": IN_SERVICE}
         embedding = {"id": serving.embedder.name, "kind": "embedding", "dimensions": serving.embedder.width}
         return [common | model for model in (default, chat, *adapters, embedding)]
