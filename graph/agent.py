@@ -9,6 +9,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict
+from graph.nodes.ask_back import ask_back
 from graph.nodes.decide import decide
 from graph.nodes.decline import decline
 from graph.nodes.direct import answer_directly
@@ -18,7 +19,9 @@ from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
 from graph.provenance import withhold_citations
 from graph.records import find_last_answer, store_correction, store_feedback
-from graph.routing import Router, RuleRouter
+from graph.routing.decision import Router
+from graph.routing.policy import Policy
+from graph.routing.router import ServingRouter
 from graph.state import Context, State
 from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
@@ -45,7 +48,8 @@ class Agent:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings, database: Database, model: ModelClient) -> AsyncIterator["Agent"]:
-        yield cls(database, model, RuleRouter(), make_checkpointer(database))
+        policy = Policy(settings.policy, settings.wrong_costs, settings.explore)
+        yield cls(database, model, ServingRouter(database, policy), make_checkpointer(database))
 
     async def answer(self, question: Question) -> AsyncIterator[AgentEvent]:
         """Yields progress and text as they come, and at the end Done with the kept answer.
@@ -102,6 +106,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
         ("decide", decide),
         ("answer_directly", answer_directly),
         ("answer_from_passages", answer_from_passages),
+        ("ask_back", ask_back),
         ("decline", decline),
         ("record", record),
     ):
