@@ -9,6 +9,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict
+from graph.nodes.ask_back import ask_back
 from graph.nodes.decide import decide
 from graph.nodes.decline import decline
 from graph.nodes.direct import answer_directly
@@ -17,8 +18,10 @@ from graph.nodes.recall import recall
 from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
 from graph.provenance import withhold_citations
-from graph.records import find_last_answer, store_feedback
-from graph.routing import Router, RuleRouter
+from graph.records import find_last_answer, store_correction, store_feedback
+from graph.routing.decision import Router
+from graph.routing.policy import Policy
+from graph.routing.router import ServingRouter
 from graph.scope import split_scope
 from graph.state import Context, State
 from index.audience import Viewer
@@ -46,7 +49,8 @@ class Agent:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings, database: Database, model: ModelClient) -> AsyncIterator["Agent"]:
-        yield cls(database, model, RuleRouter(), make_checkpointer(database))
+        policy = Policy(settings.policy, settings.wrong_costs, settings.explore)
+        yield cls(database, model, ServingRouter(database, policy), make_checkpointer(database))
 
     async def answer(self, question: Question) -> AsyncIterator[AgentEvent]:
         """Yields progress and text as they come, and at the end Done with the kept answer.
@@ -91,6 +95,11 @@ class Agent:
         """Keeps a person's verdict; False when there is no such answer."""
         return await store_feedback(self._database, answer_id, person=user, verdict=verdict)
 
+    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
+        """Keeps what the newest answer of the conversation should have said; False when there is none."""
+        answer = await find_last_answer(self._database, conversation)
+        return answer is not None and await store_correction(self._database, answer.id, person=user, text=text)
+
 
 def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     builder = StateGraph(State, context_schema=Context)
@@ -100,6 +109,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
         ("decide", decide),
         ("answer_directly", answer_directly),
         ("answer_from_passages", answer_from_passages),
+        ("ask_back", ask_back),
         ("decline", decline),
         ("record", record),
     ):

@@ -7,7 +7,7 @@ from typing import Annotated, NotRequired, TypedDict
 from langgraph.channels import UntrackedValue
 
 from graph.answers import Answer, Question, cited_documents
-from graph.routing import Decision, Router
+from graph.routing.decision import Decision, Router
 from index.filters import Filters
 from index.search import SearchResult
 from tandem.db.pool import Database

@@ -4,7 +4,7 @@ One statement, so that a reader sees a document as it was or as it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -71,11 +71,15 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index."""
+    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index.
+
+    `embedding` is the query's vector (384,), None where none was made.
+    """
 
     hits: tuple[Hit, ...]
     index_version: str
     known_share: float
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 async def search(
@@ -132,7 +136,7 @@ async def search(
         around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
     hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
-    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0)
+    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, embedding)
 
 
 @dataclass(frozen=True)
