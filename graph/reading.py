@@ -96,7 +96,7 @@ async def read_passages(
 
     With a foreign server, which takes no grammar, None also where its reply has another form.
     """
-    given = [(hit, plain) for hit in passages[:READ] if (plain := plain_text(hit.text)[:LONGEST])]
+    given = [(hit, plain) for hit in passages[:READ] if (plain := plain_text(hit.in_context)[:LONGEST])]
     if not given:
         return None
     titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
@@ -118,7 +118,7 @@ async def read_passages(
         return None
     hit, text = given[int(match[1]) - 1]
     answer = match[2].strip(" ,;:").rstrip(".")
-    quote = find_quote(answer, hit.text)
+    quote = find_quote(answer, hit.in_context)
     [asked, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
     signs = weigh_signs(question, hit, text, quote, logprobs, float(asked @ said))
     return Reading(answer, hit, quote, load_calibration().weigh(signs), signs, prompt_tokens, answer_tokens)
@@ -146,7 +146,7 @@ def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Se
     terms = content_terms(question)
     context = content_terms(f"{passage.title} {passage.heading}")
     held = content_terms(text) | context
-    sentences = split_sentences(passage.text)
+    sentences = split_sentences(passage.in_context)
     at = sentences.index(quote) if quote in sentences else 0
     near = content_terms(" ".join(sentences[max(0, at - 1) : at + 2]) or text) | context
     first = min(1 - LEAST, max(LEAST, math.exp(logprobs[0]))) if logprobs else 0.5

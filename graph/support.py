@@ -46,7 +46,7 @@ def find_support(sentence: str, passages: Sequence[Hit], question: str) -> Suppo
     best: tuple[float, int] | None = None
     support = None
     for passage in passages:
-        sentences = split_sentences(passage.text)
+        sentences = split_sentences(passage.in_context)
         context = content_terms(f"{passage.title} {passage.heading}")
         for at in range(len(sentences)):
             for width in (1, 2):

@@ -1,7 +1,7 @@
 """Duplicates: passages that say the same count as one hit.
 
 The same means almost all words, whatever their order and marks; a number or a "not" more or less makes a difference.
-The cosine cannot tell: steps for the middle and for the end of the year lie nearer to each other (0.97) than some copies.
+The cosine cannot tell: steps for the middle and for the end of the year lie as near to each other (0.97) as copies.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SAME = 0.95
 """Of all words that two passages have, those that both have."""
 AS_GOOD = 0.01
 """How much lower the newer of two may score to be the one that is kept."""
-_NEGATIONS = frozenset("no not never none neither nor without except cannot".split())
+_NEGATIONS = frozenset(["no", "not", "never", "none", "neither", "nor", "without", "except", "cannot"])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 One statement, so that a reader sees a document as it was or as it is.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 from pgvector import HalfVector, SparseVector
 from psycopg.rows import DictRow
 
-from index.analyser import DIMENSIONS, count_terms, split_words, weigh_query
+from index.analyser import ANALYSER, DIMENSIONS, count_terms, split_words, weigh_query
 from index.audience import Viewer
 from index.duplicates import fold_duplicates
 from index.filters import Filters
 from index.neighbours import join_neighbours
 from index.reader import read_as
+from index.versions import VersionError
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
@@ -29,11 +31,12 @@ FEEDBACK = 2
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_UNDER_FILTERS = 20_000
-"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions, and no faster."""
+"""The same, of the chunks that filters leave: the index finds less of them where most else lies nearer, and no faster."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
 EVERYTHING = Filters()
+NOWHERE = np.eye(1, 384, dtype=np.float32)[0]  # a question's vector where its own would mean nothing
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
 
@@ -42,8 +45,8 @@ MAX_QUERY = 2_000
 class Hit:
     """One passage. `score` is the combination, 0 to 1; `dense` the cosine; `lexical` the raw BM25.
 
-    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and `after` are what
-    stands around its text under the same headings.
+    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and
+    `after` are what stands around its text under the same headings.
     """
 
     chunk_id: int
@@ -98,19 +101,24 @@ async def search(
     exact scores (Bruch et al., 2023). BM25 is the passage's among passages and its document's among documents, added.
     The cosine is to the question moved towards the best passages of the two best documents (Rocchio, 1971), 0.7 of the
     one and 0.3 of the others. `weights`, dense and lexical, take the place of the version's 0.85 and 0.15, without
-    feedback: at 0 for one side, the k are the other side's best.
-    Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
+    feedback: at 0 for one side, the k are the other side's best. A version that another analyser or embedder made is
+    searched by its other side alone. Of passages that say the same, one is returned.
+    Raises ModelUnavailable, ModelBusy, DatabaseUnavailable, or VersionError where neither side can be searched.
     """
     text = query[:MAX_QUERY]
     if not split_words(text) or k < 1:
         return SearchResult((), "none", 0.0)
     terms = count_terms(text)
     [embedding] = await model.embed([text])
+    embedder = (await model.describe()).embedding_model
     async with read_as(database, viewer) as connection:
         version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
         if version is None:
             return SearchResult((), "none", 0.0)
-        found = dict(zip(version["terms"], version["chunks_with"], strict=True))
+        sides = _find_sides(version, embedder)
+        vector = embedding if sides.meaning else NOWHERE
+        terms = terms if sides.words else Counter()
+        found = dict(zip(version["terms"], version["chunks_with"], strict=True)) if sides.words else {}
         term_weights = weigh_query(terms, found, version["chunks"])
         in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
         document_weights = weigh_query(found, in_documents, version["documents"])
@@ -119,7 +127,7 @@ async def search(
         left = await _narrow(connection, version, filters)
         parameters = {
             "version_id": version["id"],
-            "embedding": HalfVector(embedding),
+            "embedding": HalfVector(vector),
             "terms": SparseVector(known, DIMENSIONS),
             "document_terms": SparseVector(document_weights, DIMENSIONS),
             "shared": choose_shared(found, int(SHARED / left.share)),
@@ -127,16 +135,38 @@ async def search(
             "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
             "candidates": candidates,
             "fetched": 2 * k,
-            **_weights(version["pipeline"]["weights"], embedding, weights),
+            **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
         }
         if parameters["approximate"]:
             await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
+        if not sides.meaning:
+            rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
         best = fold_duplicates(rows, k)
         around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
     hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
     return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, embedding)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Whether the version's passages were analysed, and embedded, as questions are now."""
+
+    words: bool
+    meaning: bool
+
+
+def _find_sides(version: DictRow, embedder: str) -> _Sides:
+    pipeline = version["pipeline"]
+    sides = _Sides(pipeline["analyser"] == ANALYSER, pipeline["embedder"] == embedder)
+    if not (sides.words or sides.meaning):
+        raise VersionError(
+            f"Index version {version['id']} was analysed by {pipeline['analyser']} and embedded by"
+            f" {pipeline['embedder']}; questions are by {ANALYSER} and {embedder}.",
+            remedy="`tandem reindex` builds one that can be searched; if this one is held, then `tandem index switch`.",
+        )
+    return sides
 
 
 @dataclass(frozen=True)
