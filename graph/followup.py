@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from graph.routing.traits import read_traits
 
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _CLAUSE_END = re.compile(
     r"[,;:.?!]|\b(?:if|when|once|after|before|while|because|and|or|but|so)\b(?! (?:it|this|that|them)\b)", re.IGNORECASE
 )
@@ -17,8 +17,9 @@ _ELLIPSIS = re.compile(
 _CONTINUES = re.compile(r"\W*(?:and|but|or|so|also|then|even|only|really|not)\b", re.IGNORECASE)
 _EXPLETIVE = re.compile(
     r"\b(?:(?:is|was|are|were|be) there\b|there(?:'s|’s| (?:is|are|was|were|will|must))\b"
-    r"|(?:is|was|would) it (?:\w+ )?(?:ok|okay|true|possible|allowed|safe|legal|mandatory|necessary|required|fine|normal"
-    r"|worth) (?:to|that|if|for)\b|(?:this|that) (?:year|month|week|quarter|morning|afternoon|time|summer|winter)\b)",
+    r"|(?:is|was|would) it (?:\w+ )?(?:ok|okay|true|possible|allowed|safe|legal|mandatory|necessary|required|fine"
+    r"|normal|worth) (?:to|that|if|for)\b"
+    r"|(?:this|that) (?:year|month|week|quarter|morning|afternoon|time|summer|winter)\b)",
     re.IGNORECASE,
 )
 _PRONOUNS = frozenset(["it", "they", "them", "he", "she", "him", "both", "neither", "ones", "former", "latter"])
@@ -28,21 +29,21 @@ _BACK = frozenset(["same", "else", "instead", "there", "then", "afterwards", "ot
 # Before "this" or "that" they make it point to something; after a noun it opens a clause of its own.
 _BEFORE_POINTING = frozenset(
     _WORD.findall(
-        "is are was were does do did will would can could should may must has have for of about with by after before to like"
-        " from in on under at than"
+        "is are was were does do did will would can could should may must has have for of about with by after before to"
+        " like from in on under at than"
     )
 )
 # Words that name no subject: a question of these alone is about something that was said before.
 _EMPTY = frozenset(
     _WORD.findall(
-        "a an the and but or so if of to in on at for from with by about as than into per up out over again more most less"
-        " least very too also even only just yet still ever not no yes who whom whose what which when where why how long"
-        " many much often far soon early late i me my mine we us our you your it its they them their he she him her his"
-        " this that these those one ones there here then same else instead other another any all both each every some"
+        "a an the and but or so if of to in on at for from with by about as than into per up out over again more most"
+        " less least very too also even only just yet still ever not no yes who whom whose what which when where why"
+        " how long many much often far soon early late i me my mine we us our you your it its they them their he she him her"
+        " his this that these those one ones there here then same else instead other another any all both each every some"
         " am is are was were be been being do does did done have has had having can could may might must shall should"
         " will would need needs needed want get gets got take takes cost costs happen happens apply applies work works"
-        " mean means go goes make makes use say says said tell know called required allowed possible please ok okay well"
-        " start starts begin begins end ends last lasts way thing things don't doesn't isn't can't won't"
+        " mean means go goes make makes use say says said tell know called required allowed possible please ok okay"
+        " well start starts begin begins end ends last lasts way thing things don't doesn't isn't can't won't"
     )
 )
 _DEFINITION = re.compile(r"\W*(?:what|who)(?:'s|’s| is| are)(?: an?)? (?!the\b)\w+\W*\Z", re.IGNORECASE)

@@ -31,7 +31,7 @@ FEEDBACK = 2
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_UNDER_FILTERS = 20_000
-"""The same, of the chunks that filters leave: the index finds less of them where most else lies nearer, and no faster."""
+"""The same, of the chunks that filters leave: the index misses some where most else lies nearer, and is no faster."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
