@@ -4,6 +4,7 @@ import typer
 from rich.console import Console
 
 from tandem.cli import ask, audit, bench, chat, doctor, index, model, search, serve, source, standing, up
+from tandem.cli import eval as evaluation
 from tandem.errors import TandemError
 
 
@@ -45,4 +46,5 @@ app.command("watch")(serve.watch)
 app.command("webhooks")(serve.webhooks)
 app.command("migrate")(serve.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
 app.add_typer(bench.commands, name="bench")
