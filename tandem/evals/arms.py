@@ -115,8 +115,7 @@ async def _open_base(
     if in_service.adapter is None:
         yield serving
         return
-    [name, *_] = [model.model for model in await serving.list_models() if model.adapter is None]
-    async with ModelClient.open(settings.model_copy(update={"model": name})) as base:
+    async with ModelClient.open(settings.model_copy(update={"model": in_service.model})) as base:
         yield base
 
 

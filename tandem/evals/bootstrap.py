@@ -31,11 +31,17 @@ class Estimate:
         return {"mean": round(self.mean, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
 
 
-def estimate_mean(values: ArrayLike, groups: Sequence[Hashable] | None = None) -> Estimate:
-    """Of at least one value. Values of one group (questions on one document) are drawn together, as they stand or fall
-    together. For a paired difference of two arms, give the differences."""
+def estimate_mean(
+    values: ArrayLike, groups: Sequence[Hashable] | None = None, *, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Estimate:
+    """Of at least one value between the bounds. Values of one group (questions on one document) are drawn together, as
+    they stand or fall together. For a paired difference of two arms, give the differences, and -1 and 1."""
     numbers = np.asarray(values, np.float64)
     sums, sizes = _add_up(numbers, groups)
+    if np.ptp(numbers) == 0:
+        # Drawing again shows no spread; so many alike leave room for this much (Clopper and Pearson, 1934).
+        value, room = float(numbers[0]), 1 - ((1 - CONFIDENCE) / 2) ** (1 / len(sums))
+        return Estimate(value, max(bounds[0], value - room), min(bounds[1], value + room))
     chosen = np.random.default_rng(SEED).integers(0, len(sums), (DRAWS, len(sums)))
     means = sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()

@@ -113,7 +113,9 @@ class Comparison:
     def difference(self, arm: ArmName, other: ArmName) -> Estimate:
         """How much more of the questions `arm` gets right than `other`, question by question."""
         pairs = zip(self.arms[arm].outcomes, self.arms[other].outcomes, strict=True)
-        return estimate_mean([a.grade.right - b.grade.right for a, b in pairs], group_by_document(self.questions))
+        return estimate_mean(
+            [a.grade.right - b.grade.right for a, b in pairs], group_by_document(self.questions), bounds=(-1.0, 1.0)
+        )
 
     @cached_property
     def oracle(self) -> Oracle | None:

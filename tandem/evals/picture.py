@@ -9,16 +9,20 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from tandem.errors import TandemError
-from tandem.evals.arms import ArmName
+from tandem.evals.arms import ARMS, ArmName
 from tandem.evals.comparison import ArmRun, Comparison
 
 WIDTH, MARGIN = 1800, 60
-BAR_LEFT, BAR_RIGHT = 520, 1230
+BAR_LEFT, BAR_RIGHT = 550, 1240
 COLUMNS = (1375, 1560, 1740)  # right edges
 ROW, BAR = 92, 46
 TITLE, TEXT, SMALL = 44, 28, 22
 INK, FAINT, PAPER = "#1c2530", "#66707d", "#ffffff"
 RIGHT, SILENT, WRONG, GRID, BEST = "#2f7d6b", "#c3c9d1", "#d9664f", "#e4e8ed", "#1c2530"
+NOTE = (
+    "Seconds: half of the answers take no longer, and 95 of 100 take no longer. Cost: of 1,000 answers, in the currency"
+    " of the prices that are set (docs/evaluation.md)."
+)
 WHO: dict[ArmName, tuple[str, str]] = {
     "prompt": ("Prompt alone", "base model, from memory"),
     "tuned": ("Tuned", "trained model, from memory"),
@@ -33,20 +37,26 @@ def draw_comparison(compared: Comparison, recommendation: str, path: Path) -> No
     headline, _, rest = recommendation.partition(". ")
     lines = _wrap(rest, TEXT, WIDTH - 2 * MARGIN)
     top = 250
-    bottom = top + ROW * len(compared.arms)
-    height = bottom + 100 + 40 * len(lines) + MARGIN
+    shown = [arm for arm in ARMS if arm in compared.arms or arm in compared.left_out]
+    bottom = top + ROW * len(shown)
+    height = bottom + 140 + 40 * len(lines) + MARGIN
     image = Image.new("RGB", (WIDTH, height), PAPER)
     pen = ImageDraw.Draw(image)
     _write(pen, (MARGIN, 40), f"{headline.rstrip('.')}.", TITLE)
     _write(pen, (MARGIN, 100), _subtitle(compared), SMALL, FAINT)
     _draw_legend(pen, 152)
     _draw_axis(pen, top, bottom)
-    for number, (arm, run) in enumerate(compared.arms.items()):
-        _draw_arm(pen, top + ROW * number, arm, run)
+    for number, arm in enumerate(shown):
+        _draw_name(pen, top + ROW * number, arm)
+        if run := compared.arms.get(arm):
+            _draw_arm(pen, top + ROW * number, run)
+        else:
+            _write(pen, (BAR_LEFT + 10, top + ROW * number + 16), f"not tried: {compared.left_out[arm]}", SMALL, FAINT)
     if compared.oracle:
         _draw_oracle(pen, compared.oracle.right, top, bottom)
     for number, line in enumerate(lines):
-        _write(pen, (MARGIN, bottom + 90 + 40 * number), line, TEXT)
+        _write(pen, (MARGIN, bottom + 70 + 40 * number), line, TEXT)
+    _write(pen, (MARGIN, height - MARGIN - 20), NOTE, SMALL, FAINT)
     try:
         image.save(path, "PNG", optimize=True)
     except OSError as error:
@@ -72,7 +82,7 @@ def _draw_legend(pen: ImageDraw.ImageDraw, y: int) -> None:
         _write(pen, (x + 30, y), text, SMALL)
         x += 62 + round(_font(SMALL).getlength(text))
     for edge, first, second in zip(
-        COLUMNS, ("tokens", "seconds", "cost of"), ("a question", "half / 95%", "1,000"), strict=True
+        COLUMNS, ("tokens", "seconds", "cost of"), ("a question", "usual / slow", "1,000"), strict=True
     ):
         _write(pen, (edge, y + 20), first, SMALL, FAINT, anchor="ra")
         _write(pen, (edge, y + 48), second, SMALL, FAINT, anchor="ra")
@@ -85,10 +95,13 @@ def _draw_axis(pen: ImageDraw.ImageDraw, top: int, bottom: int) -> None:
         _write(pen, (x, bottom + 6), f"{percent}%" if percent else "0", SMALL, FAINT, anchor="ma")
 
 
-def _draw_arm(pen: ImageDraw.ImageDraw, y: int, arm: ArmName, run: ArmRun) -> None:
+def _draw_name(pen: ImageDraw.ImageDraw, y: int, arm: ArmName) -> None:
     name, who = WHO[arm]
     _write(pen, (MARGIN, y + 2), name, TEXT)
     _write(pen, (MARGIN, y + 36), who, SMALL, FAINT)
+
+
+def _draw_arm(pen: ImageDraw.ImageDraw, y: int, run: ArmRun) -> None:
     silent = sum(outcome.grade.declined for outcome in run.answerable) / len(run.outcomes)
     start = 0.0
     for share, colour in ((run.right.mean, RIGHT), (silent, SILENT), (1 - run.right.mean - silent, WRONG)):

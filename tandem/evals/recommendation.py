@@ -14,7 +14,7 @@ CALLED = {
     "tandem": "Tandem's own choice",
 }
 CALL_FOR = {
-    "prompt": "no more than a good prompt: neither retrieval nor fine-tuning is shown to help",
+    "prompt": "no more than a good prompt: nothing else is shown to help",
     "retrieval": "retrieval",
     "tuned": "fine-tuning",
     "tuned+retrieval": "both fine-tuning and retrieval",
@@ -23,6 +23,9 @@ PLAIN: tuple[ArmName, ...] = ("prompt", "retrieval", "tuned", "tuned+retrieval")
 """The cheapest to keep up first: nothing, documents that are indexed, a model that is trained again, both."""
 READERS: tuple[ArmName, ...] = ("retrieval", "tuned+retrieval")
 POOR = 0.5
+SAVING = 0.9
+MARGIN = 0.05
+"""Of all questions: what Tandem may get fewer right, for sure, and still be said to get no fewer."""
 GAP = 0.1
 """Of the answerable questions, from which on it is told where they are lost."""
 
@@ -64,31 +67,31 @@ def _sentences(compared: Comparison) -> Iterator[str]:
     yield from _tell_tandem(compared)
     yield from _tell_losses(compared, chosen)
     if arms[chosen].right.high < POOR:
-        yield "None of this is good yet: a larger model (MODEL) is the next thing to try."
-    for arm, reason in compared.left_out.items():
-        yield f"{_capital(CALLED[arm])} was left out: {reason}."
+        yield "None of this is good yet: an adapter (`tandem tune`) or a larger model (MODEL) is what to try next."
+    if compared.left_out:
+        yield f"Not tried: {' and '.join(CALLED[arm] for arm in compared.left_out)}, as no adapter is in service."
 
 
 def _tell_effects(compared: Comparison) -> Iterator[str]:
     """What retrieval and training each add, where they have most to stand on."""
     for what, pairs in (
-        ("Looking answers up", (("tuned+retrieval", "tuned"), ("retrieval", "prompt"))),
-        ("Fine-tuning", (("tuned+retrieval", "retrieval"), ("tuned", "prompt"))),
+        ("Looking the answers up as well", (("tuned+retrieval", "tuned"), ("retrieval", "prompt"))),
+        ("Fine-tuning as well", (("tuned+retrieval", "retrieval"), ("tuned", "prompt"))),
     ):
         pair: tuple[ArmName, ArmName]
         for pair in pairs:  # type: ignore[assignment]
             if set(pair) <= set(compared.arms):
-                yield f"{what} {_tell_change(compared.difference(*pair))} compared with {CALLED[pair[1]]}."
+                yield f"{what} {_tell_change(compared.difference(*pair), CALLED[pair[1]])}."
                 break
 
 
-def _tell_change(difference: Estimate) -> str:
+def _tell_change(difference: Estimate, other: str) -> str:
     points = round(abs(100 * difference.mean))
     if difference.is_positive:
-        return f"adds {points} ({_between(difference)})"
+        return f"gets {points} of 100 more right than {other} ({_span(difference)})"
     if difference.is_negative:
-        return f"costs {points} ({_between(difference)})"
-    return f"makes no difference that these questions show ({_between(difference)})"
+        return f"gets {points} of 100 fewer right than {other} ({_span(difference)})"
+    return f"makes no difference to {other} that these questions show ({_span(difference)})"
 
 
 def _tell_noise(compared: Comparison, chosen: ArmName) -> Iterator[str]:
@@ -98,10 +101,10 @@ def _tell_noise(compared: Comparison, chosen: ArmName) -> Iterator[str]:
     found = compared.difference(best, chosen)
     half = (found.high - found.low) / 2
     needed = round(len(compared.questions) * (half / found.mean) ** 2 * 1.2, -1) if found.mean else 0
-    also = f" some {max(needed, len(compared.questions) + 10):,.0f} questions would tell" if found.mean else ""
+    also = f" about {max(needed, len(compared.questions) + 10):,.0f} questions would tell" if found.mean else ""
     yield (
         f"{_capital(CALLED[best])} got {_of_100(compared.arms[best].right, bounds=False)}, which may be luck"
-        f" ({_between(found)}){';' if also else ''}{also}."
+        f" ({_span(found)}){';' if also else ''}{also}."
     )
 
 
@@ -110,23 +113,19 @@ def _tell_tandem(compared: Comparison) -> Iterator[str]:
         return
     best, own = _find_best(compared), compared.arms["tandem"]
     found = compared.difference("tandem", best)
-    tokens = f"at {own.tokens / compared.arms[best].tokens:.0%} of its tokens"
-    right = _of_100(own.right, bounds=False)
+    saves = own.tokens < SAVING * compared.arms[best].tokens
     if found.is_negative:
-        yield (
-            f"Tandem's own choice gets {right}, fewer than {CALLED[best]} ({_between(found)}), {tokens}:"
-            " let it learn from your graded questions before you leave the choice to it."
-        )
+        what, so = "fewer than", "let it learn from your graded questions before you leave the choice to it"
     elif found.is_positive:
-        yield (
-            f"Tandem's own choice gets {right}, more than {CALLED[best]} ({_between(found)}), {tokens}:"
-            " leave the choice to it."
-        )
+        what, so = "more than", "leave the choice to it"
+    elif found.mean >= 0 or found.low > -MARGIN:
+        what, so = "no fewer than", "leave the choice to it" if saves else "it saves nothing here"
     else:
-        yield (
-            f"Tandem's own choice gets {right}, no fewer than {CALLED[best]} within what can be told"
-            f" ({_between(found)}), {tokens}: leave the choice to it."
-        )
+        what, so = "perhaps fewer than", "more questions would tell"
+    yield (
+        f"Tandem's own choice gets {_of_100(own.right, bounds=False)} right, {what} {CALLED[best]} ({_span(found)}),"
+        f" with {own.tokens / compared.arms[best].tokens:.0%} of its tokens: {so}."
+    )
 
 
 def _tell_losses(compared: Comparison, chosen: ArmName) -> Iterator[str]:
@@ -138,7 +137,7 @@ def _tell_losses(compared: Comparison, chosen: ArmName) -> Iterator[str]:
         contained = compared.arms[reading].estimate("contained", answerable=True).mean
         if 1 - contained >= GAP:
             lost = "search: write down what is missing, or say it in the words that people use"
-            read = "reading what was found: a trained or larger model is what helps"
+            read = "reading what was found: training or a larger model is what helps"
             yield (
                 f"Search has what answers among its first five passages for {round(100 * found)} of 100 that have an"
                 f" answer, and {round(100 * contained)} are answered from them, so most is lost in"
@@ -146,7 +145,10 @@ def _tell_losses(compared: Comparison, chosen: ArmName) -> Iterator[str]:
             )
     if compared.arms[chosen].unanswerable:
         declined = compared.arms[chosen].estimate("declined", answerable=False)
-        yield f"Of questions that nothing answers, {CALLED[chosen]} declines {_of_100(declined)}."
+        yield (
+            f"Of questions that nothing answers, {CALLED[chosen]} declines {_of_100(declined)}"
+            f"{'; to the others it makes an answer up' if declined.mean < POOR else ''}."
+        )
 
 
 def _of_100(estimate: Estimate, *, bounds: bool = True) -> str:
@@ -156,6 +158,13 @@ def _of_100(estimate: Estimate, *, bounds: bool = True) -> str:
 
 def _between(estimate: Estimate) -> str:
     return f"between {round(100 * estimate.low)} and {round(100 * estimate.high)}"
+
+
+def _span(difference: Estimate) -> str:
+    low, high = round(100 * difference.low), round(100 * difference.high)
+    if low >= 0 or high <= 0:
+        return f"between {min(abs(low), abs(high))} and {max(abs(low), abs(high))}"
+    return f"between {-low} fewer and {high} more"
 
 
 def _capital(text: str) -> str:

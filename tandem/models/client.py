@@ -116,11 +116,6 @@ class ModelClient:
             self._description = _description(listed, self._settings)
         return self._description
 
-    async def list_models(self) -> tuple[ModelDescription, ...]:
-        """What the server can answer with: the model, and the same under each of its adapters."""
-        async with self._answer("GET", "/v1/models", None) as answer:
-            return _descriptions(await _json(answer), self._settings)
-
     async def _embed_some(self, name: str, texts: Sequence[str], *, bulk: bool) -> NDArray[np.float32]:
         body = {"model": name, "input": list(texts), "encoding_format": "base64"}
         headers = {"x-priority": "bulk"} if bulk else {}
@@ -249,24 +244,17 @@ def _vector(value: object) -> NDArray[np.float32]:
 
 
 def _description(listed: dict[str, Any], settings: Settings) -> ModelDescription:
-    models = _descriptions(listed, settings)
-    if not models:
-        raise ModelUnavailable("The model server lists no chat model.")
-    return next((model for model in models if model.model == settings.model), models[0])
-
-
-def _descriptions(listed: dict[str, Any], settings: Settings) -> tuple[ModelDescription, ...]:
     models = [model for model in listed.get("data", []) if "id" in model]
     embedders = [model for model in models if _embeds(model)]
-    return tuple(
-        ModelDescription(
-            model["id"],
-            model.get("adapter"),
-            embedders[0]["id"] if embedders else model["id"],
-            int(model.get("context_length") or model.get("max_model_len") or settings.model_context),
-        )
-        for model in models
-        if model not in embedders
+    chats = [model for model in models if model not in embedders]
+    if not chats:
+        raise ModelUnavailable("The model server lists no chat model.")
+    chosen = next((model for model in chats if model["id"] == settings.model), chats[0])
+    return ModelDescription(
+        chosen["id"],
+        chosen.get("adapter"),
+        embedders[0]["id"] if embedders else chosen["id"],
+        int(chosen.get("context_length") or chosen.get("max_model_len") or settings.model_context),
     )
 
 
