@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tandem.errors import SourceError
-from tandem.evals.arms import ARMS, open_arms
+from tandem.evals.arms import ARMS, ArmName, open_arms
 from tandem.evals.comparison import compare_arms
 from tandem.evals.qa import Asked
 from tandem.evals.workbench import VIEWER, Workbench, open_workbench
@@ -49,7 +49,8 @@ async def test_only_what_is_wanted_is_opened(bench: Workbench) -> None:
     async with open_arms(bench.settings, bench.database, VIEWER, ("tuned", "prompt")) as arms:
         assert list(arms.ask) == ["prompt"]
         assert list(arms.left_out) == ["tuned"]
+    tuned: tuple[ArmName, ...] = ("tuned",)
     with pytest.raises(SourceError, match="no adapter is in service"):
         await compare_arms(
-            bench.settings, bench.database, bench.model, VIEWER, [Asked(question="x", answers=("y",))], ("tuned",)
+            bench.settings, bench.database, bench.model, VIEWER, [Asked(question="x", answers=("y",))], tuned
         )
