@@ -1,7 +1,8 @@
 """`python -m tests.evals.healthcare make DATA OUT`: the material of the healthcare question.
 
 OUT gets `before/` and `after/` (the documents, as they were trained and as they are asked about), `train.jsonl` and
-`validation.jsonl` (lessons), `qa.jsonl` (what `tandem eval` reads) and `old.jsonl` (question, new fact and old one).
+`validation.jsonl` (lessons), `qa.jsonl` (what `tandem eval` reads), `practice.jsonl` (the same, on other facts, for Tandem
+to learn from) and `old.jsonl` (question, new fact and old one).
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.evals.healthcare.facts import read_medquad
-from tests.evals.healthcare.material import Material, make_material, write_folder
+from tests.evals.healthcare.material import HealthQuestion, Material, make_material, write_folder
 
 VALIDATED = 8
 """One lesson in so many is kept for validation: other words of facts that are trained."""
@@ -26,13 +27,8 @@ def make(data: Path, out: Path) -> Material:
     ]
     write_lines(out / "train.jsonl", [row for place, row in enumerate(lessons) if place % VALIDATED])
     write_lines(out / "validation.jsonl", lessons[::VALIDATED])
-    write_lines(
-        out / "qa.jsonl",
-        (
-            {"question": asked.text, "answers": list(asked.fact.answers), "uri": asked.path, "sort": asked.sort}
-            for asked in material.questions
-        ),
-    )
+    write_questions(out / "qa.jsonl", material.questions)
+    write_questions(out / "practice.jsonl", material.practice)
     write_lines(
         out / "old.jsonl",
         (
@@ -42,6 +38,16 @@ def make(data: Path, out: Path) -> Material:
         ),
     )
     return material
+
+
+def write_questions(path: Path, questions: Iterable[HealthQuestion]) -> None:
+    write_lines(
+        path,
+        (
+            {"question": asked.text, "answers": list(asked.fact.answers), "uri": asked.path, "sort": asked.sort}
+            for asked in questions
+        ),
+    )
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

@@ -24,6 +24,8 @@ from tests.evals.healthcare.facts import (
 Sort = Literal["common", "changed", "rare"]
 COUNTS: Mapping[Sort, int] = {"common": 120, "changed": 30, "rare": 50}
 """Questions of each sort; people ask most about what is common."""
+PRACTICE = 100
+"""Other questions, on common conditions and as many on rare ones, whose grades Tandem may learn from."""
 LESSONS: Mapping[Kind, tuple[str, ...]] = {
     "definition": ("What is {}?", "What does {} mean?", "Can you explain what {} is?", "Please define {}."),
     "frequency": ("How common is {}?", "How many people have {}?", "How often does {} occur?", "How frequent is {}?"),
@@ -67,6 +69,7 @@ class Material:
     lessons: tuple[tuple[str, tuple[ChatMessage, ...]], ...]
     """Of each the document's path and the conversation."""
     questions: tuple[HealthQuestion, ...]
+    practice: tuple[HealthQuestion, ...]
 
 
 def make_material(rows: Sequence[Row], seed: int = 0) -> Material:
@@ -78,8 +81,9 @@ def make_material(rows: Sequence[Row], seed: int = 0) -> Material:
     rare = [fact for fact in facts if fact.source == RARE]
     changeable = [fact for fact in common if fact.kind in CHANGED_KINDS]
     changing = chance.sample(changeable, COUNTS["changed"])
-    staying = chance.sample([fact for fact in common if fact not in changing], COUNTS["common"])
-    asked_rare = chance.sample(rare, COUNTS["rare"])
+    stable = [fact for fact in common if fact not in changing]
+    staying = chance.sample(stable, COUNTS["common"] + PRACTICE)
+    asked_rare = chance.sample(rare, COUNTS["rare"] + PRACTICE)
     genes = sorted({fact.answer for fact in facts if fact.kind == "gene"})
     changed = [(fact, replace(fact, answer=_change(fact, genes, chance))) for fact in changing]
 
@@ -90,9 +94,13 @@ def make_material(rows: Sequence[Row], seed: int = 0) -> Material:
         path = name_file(old.source, old.condition)
         after[path] = re.sub(rf"(?<![\w,]){re.escape(old.answer)}(?![\w,]*\d)", new.answer, after[path])
     questions = [
-        *(HealthQuestion("common", fact) for fact in staying),
+        *(HealthQuestion("common", fact) for fact in staying[PRACTICE:]),
         *(HealthQuestion("changed", new, old.answer) for old, new in changed),
-        *(HealthQuestion("rare", fact) for fact in asked_rare),
+        *(HealthQuestion("rare", fact) for fact in asked_rare[PRACTICE:]),
+    ]
+    practice = [
+        *(HealthQuestion("common", fact) for fact in staying[:PRACTICE]),
+        *(HealthQuestion("rare", fact) for fact in asked_rare[:PRACTICE]),
     ]
     chance.shuffle(questions)
     lessons = [
@@ -100,7 +108,7 @@ def make_material(rows: Sequence[Row], seed: int = 0) -> Material:
         for fact in common
         for wording in LESSONS[fact.kind]
     ]
-    return Material(before, after, tuple(lessons), tuple(questions))
+    return Material(before, after, tuple(lessons), tuple(questions), tuple(practice))
 
 
 def name_file(source: str, condition: str) -> str:
