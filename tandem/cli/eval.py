@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tandem.cli.workplace import AsJson, Audience, begin, open_database, open_model, run, terminal_viewer
-from tandem.errors import SourceError
+from tandem.errors import SourceError, TandemError
 
 if TYPE_CHECKING:
     from index.audience import Viewer
@@ -35,6 +35,9 @@ def evaluate(
         typer.Option(help="A folder to index for this run alone; else what is indexed already is searched."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the comparison there.")] = None,
+    replies: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="Write what every arm said to each question there.")
+    ] = None,
     audience: Audience = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +71,8 @@ def evaluate(
         print(json.dumps(compared.describe() | {"recommendation": recommendation}))
     else:
         _print_comparison(compared, recommendation)
+    if replies is not None:
+        _write_lines(replies, compared.describe_replies())
     if plot is not None:
         draw_comparison(compared, recommendation, plot)
 
@@ -96,6 +101,13 @@ def _split_arms(text: str | None) -> "tuple[ArmName, ...]":
     if unknown or not named:
         raise typer.BadParameter(f"give some of {', '.join(ARMS)}, with commas between them.", param_hint="--arms")
     return tuple(arm for arm in ARMS if arm in named)
+
+
+def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    try:
+        path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+    except OSError as error:
+        raise TandemError(f"{path} cannot be written: {error.strerror}.", remedy="Give another path.") from error
 
 
 def _progress() -> Progress:

@@ -39,6 +39,19 @@ class Outcome:
     def tokens(self) -> int:
         return self.reply.prompt_tokens + self.reply.answer_tokens
 
+    def describe(self) -> dict[str, Any]:
+        """The rest of a line of `tandem eval --replies`."""
+        return {
+            "question": self.asked.question,
+            "reply": self.reply.text,
+            "route": self.reply.route,
+            "cited": [citation.uri for citation in self.reply.citations],
+            "right": bool(self.grade.right),
+            "f1": round(self.grade.f1, 4),
+            "tokens": self.tokens,
+            "milliseconds": round(self.reply.milliseconds, 1),
+        }
+
     @property
     def right_citations(self) -> int:
         return sum(is_right_citation(self.asked, citation) for citation in self.reply.citations)
@@ -157,6 +170,14 @@ class Comparison:
                 "routes": {arm: _count_routes(run) for arm, run in self.arms.items()},
             },
         }
+
+    def describe_replies(self) -> list[dict[str, Any]]:
+        """The lines of `tandem eval --replies`: what every arm said to each question."""
+        return [
+            {"arm": arm} | self.arms[arm].outcomes[number].describe()
+            for number in range(len(self.questions))
+            for arm in self.arms
+        ]
 
     def _describe_estimates(self, measure: str, *, answerable: bool) -> dict[str, Any]:
         return {

@@ -49,7 +49,10 @@ async def run_eval(settings: Settings, *arguments: str) -> tuple[int, str, str]:
 
 
 async def test_json_and_picture(model_settings: Settings, house: Path) -> None:
-    arguments = ("--arms", "prompt,tuned,retrieval", "--docs", str(house / "house"), "--plot", str(house / "a.png"))
+    arguments = (
+        *("--arms", "prompt,tuned,retrieval", "--docs", str(house / "house")),
+        *("--plot", str(house / "a.png"), "--replies", str(house / "replies.jsonl")),
+    )
     status, output, errors = await run_eval(model_settings, str(house / "qa.jsonl"), *arguments, "--json")
     assert status == 0, errors
     measured = json.loads(output)
@@ -62,6 +65,9 @@ async def test_json_and_picture(model_settings: Settings, house: Path) -> None:
     assert measured["details"]["left_out"] == {"tuned": "no adapter is in service"}
     assert measured["details"]["retrieval_judged_by"].startswith("the document's address where it is given (1 ")
     assert "Not tried: fine-tuning" in measured["recommendation"]
+    said = [json.loads(line) for line in (house / "replies.jsonl").read_text().splitlines()]
+    assert [row["arm"] for row in said] == ["prompt", "retrieval"] * 3
+    assert (said[1]["right"], said[1]["route"], "15 euros" in said[1]["reply"]) == (True, "grounded", True)
     with Image.open(house / "a.png") as image:
         assert image.format == "PNG"
 
