@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tandem.evals.arms import ARMS, ArmName, open_arms
 from tandem.evals.comparison import compare_arms
 from tandem.evals.qa import Asked
 from tandem.evals.workbench import VIEWER, Workbench, open_workbench
+from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 PAGE = "# Badges\n\nA lost badge costs 15 euros. Report it to the security office within four hours.\n"
@@ -54,3 +56,12 @@ async def test_only_what_is_wanted_is_opened(bench: Workbench) -> None:
         await compare_arms(
             bench.settings, bench.database, bench.model, VIEWER, [Asked(question="x", answers=("y",))], tuned
         )
+
+
+async def test_where_nothing_is_indexed_nothing_is_searched(database: Database, model_settings: Settings) -> None:
+    wanted: tuple[ArmName, ...] = ("retrieval",)
+    async with ModelClient.open(model_settings) as model:
+        with pytest.raises(SourceError, match="Nothing is indexed"):
+            await compare_arms(
+                model_settings, database, model, VIEWER, [Asked(question="Who?", answers=("Rollo",))], wanted
+            )
