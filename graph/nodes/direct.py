@@ -28,7 +28,7 @@ async def answer_directly(
     started = time.perf_counter()
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
-    messages = ask_directly(context.question.text, await _find_last_exchange(context, state))
+    messages = ask_directly(context.asked, await _find_last_exchange(context, state))
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
         async for delta in draft:
             if delta.text:

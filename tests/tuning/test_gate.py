@@ -1,6 +1,7 @@
 """The gate on a real model server: what is worse stays out, a name overrides it, what is better goes in at once."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ async def make_sets(model: ModelClient) -> tuple[JudgedSet, ...]:
     asked = []
     for question in QUESTIONS:
         wanted = await say(model, question)
-        asked.append(Asked(tuple(ask_directly(question, [])), TOKENS, lambda said, w=wanted: mark("answers", said, w)))
+        asked.append(Asked(tuple(ask_directly(question, [])), TOKENS, partial(mark, "answers", wanted=wanted)))
     return JudgedSet("answers", tuple(asked), is_held_out=True), JudgedSet("general", tuple(asked))
 
 
@@ -54,8 +55,16 @@ async def judge(
     sets: Sequence[JudgedSet],
     override: str | None = None,
 ) -> Verdict:
-    known = {"judged_by": "ann", "overridden_by": override}
-    return await pass_gate(database, model, settings, card, sets, **known, on_progress=lambda done, total: None)
+    return await pass_gate(
+        database,
+        model,
+        settings,
+        card,
+        sets,
+        judged_by="ann",
+        overridden_by=override,
+        on_progress=lambda done, total: None,
+    )
 
 
 async def test_what_is_worse_stays_out_and_what_is_better_goes_in(
