@@ -7,6 +7,7 @@ from typing import Annotated, NotRequired, TypedDict
 from langgraph.channels import UntrackedValue
 
 from graph.answers import Answer, Question, cited_documents
+from graph.reading import Reading
 from graph.routing.decision import Decision, Router
 from index.filters import Filters
 from index.search import SearchResult
@@ -49,6 +50,7 @@ class State(TypedDict, total=False):
     standalone: Annotated[str, UntrackedValue]
     found: Annotated[SearchResult, UntrackedValue]
     decision: Annotated[Decision, UntrackedValue]
+    reading: Annotated[Reading, UntrackedValue]
     answer: Annotated[Answer, UntrackedValue]
 
 
