@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graph.prompts import ask_directly
 from graph.reading import load_calibration, read_passages
-from index.search import Hit
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.hits import make_hit
 from tandem.tuning.marks import mark, overlap
 from tandem.tuning.similarity import normalise
 
@@ -45,7 +44,7 @@ class OnPassages(BaseModel):
 
     async def ask(self, model: ModelClient, name: str) -> float:
         """As an answer from the documents is made: what is less sure than the bar is declined."""
-        hits = [_make_hit(at, title, text) for at, (title, text) in enumerate(self.passages, 1)]
+        hits = [make_hit(at, title, text) for at, (title, text) in enumerate(self.passages, 1)]
         reading = await read_passages(model, self.question, hits, adapter=name)
         declines = reading is None or reading.p_answer < load_calibration().bar
         if reading is None or declines or self.cite is None:
@@ -123,25 +122,6 @@ def _ask_example(example: Example) -> Asked:
         return mark(example.task, said, example.answer)
 
     return chat(messages, room, worth)
-
-
-def _make_hit(number: int, title: str, text: str) -> Hit:
-    return Hit(
-        chunk_id=number,
-        document_id=number,
-        source="",
-        title=title,
-        heading="",
-        uri="",
-        text=text,
-        position=0,
-        score=1.0,
-        dense=1.0,
-        lexical=1.0,
-        coverage=1.0,
-        changed_at=None,
-        indexed_at=datetime.now(UTC),
-    )
 
 
 def _read(name: str) -> list[str]:
