@@ -63,6 +63,8 @@ async def store_answer(
             "citations": _CITATIONS.dump_json(answer.citations).decode(),
             "receipt": json.dumps(asdict(answer.receipt)),
             "inputs": json.dumps(dict(inputs)),
+            "workspace": question.viewer.workspace,
+            "audiences": sorted(question.viewer.audiences),
         },
     )
 

@@ -8,9 +8,10 @@ SELECT * FROM answers WHERE conversation = %(conversation)s ORDER BY asked_at DE
 
 -- name: insert_answer
 -- why: two replicas that answer one event keep the first answer
-INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations, receipt, inputs)
+INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations, receipt, inputs,
+    workspace, audiences)
 VALUES (%(id)s, %(question_id)s, %(conversation)s, %(question)s, %(standalone)s, %(answer)s, %(route)s,
-        %(citations)s::jsonb, %(receipt)s::jsonb, %(inputs)s::jsonb)
+        %(citations)s::jsonb, %(receipt)s::jsonb, %(inputs)s::jsonb, %(workspace)s, %(audiences)s)
 ON CONFLICT (question_id) DO NOTHING
 
 -- name: delete_answer

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -89,11 +89,29 @@ class Settings(BaseSettings):
     """The interpreter that trains, with torch; by default the one of `.venv-tune`, here or beside Tandem."""
     review_days: int = Field(90, ge=1)
     """For how long a document holds once its owner has said that it is still valid."""
+    policy: Literal["balanced", "cite", "sourced", "fast"] = "balanced"
+    """Who speaks. `balanced`: whoever is likelier to be right. `cite`: the documents, wherever they cover the question.
+    `sourced`: nothing but small talk and writing is answered from memory. `fast`: tokens weigh six times as much."""
+    wrong_costs: float = Field(0.5, ge=0)
+    """What a wrong answer costs, where a right one is worth 1 and none 0."""
+    explore: float = Field(0.0, ge=0, le=0.5)
+    """The share of close calls between model and documents that go the other way, so that the choice can be judged."""
+    learn_questions: int = Field(40, ge=0)
+    """Questions that the nightly job answers on both routes and grades; 0 turns learning off."""
+    learn_hour: int = Field(3, ge=0, le=23)
+    """The hour (UTC) of the nightly job."""
     look_interval_s: float = Field(300, gt=0)
     """How often the beat looks at every source."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Set it to have the beat tell Prometheus how the index stands, under `/metrics`."""
     metrics_host: str = "127.0.0.1"
+    watts: float = Field(65, ge=0)
+    """What the machine that answers draws; with `price_kwh` it makes the cost of a second."""
+    price_kwh: float = Field(0.30, ge=0)
+    price_prompt: float = Field(0, ge=0)
+    """Of a million tokens read, where the server at MODEL_URL charges for them; `price_answer` of as many written. All
+    prices are in one currency, whichever."""
+    price_answer: float = Field(0, ge=0)
     lease_s: float = Field(30, gt=0)
     """How long a worker or bot that went silent keeps its job or event."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graph.prompts import ask_directly
-from graph.reading import load_calibration, read_passages
+from graph.reading import read_passages
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError
@@ -43,12 +43,11 @@ class OnPassages(BaseModel):
     cite: int | None
 
     async def ask(self, model: ModelClient, name: str) -> float:
-        """As an answer from the documents is made: what is less sure than the bar is declined."""
+        """As an answer from the documents is made: what is not sure enough is declined."""
         hits = [make_hit(at, title, text) for at, (title, text) in enumerate(self.passages, 1)]
-        reading = await read_passages(model, self.question, hits, adapter=name)
-        declines = reading is None or reading.p_answer < load_calibration().bar
-        if reading is None or declines or self.cite is None:
-            return float(declines and self.cite is None)
+        reading = await read_passages(model, self.question, hits, name=name)
+        if reading is None or not reading.is_sent or self.cite is None:
+            return float(self.cite is None and (reading is None or not reading.is_sent))
         if reading.passage.chunk_id != self.cite:
             return 0.0
         return max(overlap(reading.answer, answer) for answer in self.answers)
