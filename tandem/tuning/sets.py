@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graph.prompts import ask_directly
 from graph.reading import read_passages
+from tandem.evals.grading import best_f1, contains
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError
 from tandem.tuning.hits import make_hit
-from tandem.tuning.marks import mark, overlap
-from tandem.tuning.similarity import normalise
+from tandem.tuning.marks import mark
 
 SHORT_ANSWER = 48
 LONGEST_ANSWER = 400
@@ -50,7 +50,7 @@ class OnPassages(BaseModel):
             return float(self.cite is None and (reading is None or not reading.is_sent))
         if reading.passage.chunk_id != self.cite:
             return 0.0
-        return max(overlap(reading.answer, answer) for answer in self.answers)
+        return best_f1(reading.answer, self.answers)
 
 
 class General(BaseModel):
@@ -62,8 +62,7 @@ class General(BaseModel):
     answers: tuple[str, ...]
 
     def mark(self, said: str) -> float:
-        words = f" {normalise(said)} "
-        return float(any(f" {normalise(answer)} " in words for answer in self.answers))
+        return float(contains(said, self.answers))
 
 
 class _Question(BaseModel):
