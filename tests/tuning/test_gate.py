@@ -1,7 +1,6 @@
 """The gate on a real model server: what is worse stays out, a name overrides it, what is better goes in at once."""
 
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tandem.settings import Settings
 from tandem.tuning.examples import TuningError
 from tandem.tuning.gate import pass_gate
 from tandem.tuning.marks import mark
-from tandem.tuning.sets import Asked, JudgedSet, read_general
+from tandem.tuning.sets import Asked, JudgedSet, chat, read_general
 from tandem.tuning.verdict import Verdict, list_verdicts
 from tests.models.lora_files import write_adapter
 
@@ -40,11 +39,15 @@ async def say(model: ModelClient, question: str, name: str | None = None) -> str
 
 async def make_sets(model: ModelClient) -> tuple[JudgedSet, ...]:
     """What the base says is what was wished for: nothing is better than it, and noise is worse."""
-    asked = []
-    for question in QUESTIONS:
-        wanted = await say(model, question)
-        asked.append(Asked(tuple(ask_directly(question, [])), TOKENS, partial(mark, "answers", wanted=wanted)))
+    asked = [_ask(question, await say(model, question)) for question in QUESTIONS]
     return JudgedSet("answers", tuple(asked), is_held_out=True), JudgedSet("general", tuple(asked))
+
+
+def _ask(question: str, wanted: str) -> Asked:
+    def worth(said: str) -> float:
+        return mark("answers", said, wanted)
+
+    return chat(ask_directly(question, []), TOKENS, worth)
 
 
 async def judge(
@@ -55,15 +58,11 @@ async def judge(
     sets: Sequence[JudgedSet],
     override: str | None = None,
 ) -> Verdict:
+    def ignore(done: int, total: int) -> None:
+        return None
+
     return await pass_gate(
-        database,
-        model,
-        settings,
-        card,
-        sets,
-        judged_by="ann",
-        overridden_by=override,
-        on_progress=lambda done, total: None,
+        database, model, settings, card, sets, judged_by="ann", overridden_by=override, on_progress=ignore
     )
 
 
