@@ -116,18 +116,17 @@ def _progress() -> Progress:
 
 
 def _print_comparison(compared: "Comparison", recommendation: str) -> None:
-    console, table = Console(highlight=False), Table(box=None, pad_edge=False)
-    table.add_column("arm", no_wrap=True)
-    headings = ("right", "EM", "F1", "contained", "declined rightly", "wrongly", "cited right", "of all", "tokens",
-                "p50 ms", "p95 ms", "cost of 1,000")  # fmt: skip
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    """One column an arm, so that it fits a narrow terminal."""
+    console, table = Console(highlight=False), Table("", box=None, pad_edge=False)
     figures = compared.describe()
-    for arm, own in compared.arms.items():
-        table.add_row(arm, *_describe_row(own, figures["arms"][arm]))
-    if compared.oracle:
-        oracle = compared.oracle
-        table.add_row("oracle", f"{oracle.right:.2f}", *[""] * 7, f"{oracle.tokens:,.0f}", style="dim")
+    columns = [_describe_column(own, figures["arms"][arm]) for arm, own in compared.arms.items()]
+    for arm in compared.arms:
+        table.add_column(arm, justify="right", no_wrap=True)
+    if oracle := compared.oracle:
+        table.add_column("oracle", justify="right", style="dim", no_wrap=True)
+        columns.append({"right": f"{oracle.right:.2f}", "tokens": f"{oracle.tokens:,.0f}"})
+    for name in columns[0]:
+        table.add_row(name, *(column.get(name, "") for column in columns))
     console.print(table)
     if compared.finding and (found := compared.finding.describe()):
         told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
@@ -137,18 +136,23 @@ def _print_comparison(compared: "Comparison", recommendation: str) -> None:
     console.print(f"\n{recommendation}", style="bold", markup=False)
 
 
-def _describe_row(own: "ArmRun", figures: dict[str, Any]) -> list[str]:
+def _describe_column(own: "ArmRun", figures: dict[str, Any]) -> dict[str, str]:
     def share(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
 
-    wrongly = own.estimate("declined", answerable=True).mean if own.answerable else None
-    return [
-        f"{own.right.mean:.2f} ({own.right.low:.2f} to {own.right.high:.2f})",
-        *map(share, figures["answerable"].values()),
-        share(figures["unanswerable"]["declined"]),
-        share(wrongly),
-        *map(share, figures["citations"].values()),
-        f"{figures['tokens']:,.0f}",
-        *(f"{value:,.0f}" for value in figures["latency_ms"].values()),
-        f"{figures['cost_per_1000']:.3g}",
-    ]
+    answerable, citations, latency = figures["answerable"], figures["citations"], figures["latency_ms"]
+    return {
+        "right": f"{own.right.mean:.2f}",
+        "  95%": f"{own.right.low:.2f}–{own.right.high:.2f}",
+        "EM": share(answerable["em"]),
+        "F1": share(answerable["f1"]),
+        "contained": share(answerable["contained"]),
+        "declined rightly": share(figures["unanswerable"]["declined"]),
+        "declined wrongly": share(own.estimate("declined", answerable=True).mean if own.answerable else None),
+        "citations right": share(citations["precision"]),
+        "answers so cited": share(citations["recall"]),
+        "tokens": f"{figures['tokens']:,.0f}",
+        "ms, p50": f"{latency['p50']:,.0f}",
+        "ms, p95": f"{latency['p95']:,.0f}",
+        "cost of 1,000": f"{figures['cost_per_1000']:.3g}",
+    }

@@ -45,9 +45,8 @@ class Finding:
             return "the document's address"
         if not self.by_uri:
             return "an answer's text in the passage"
-        return (
-            f"the document's address where it is given ({self.by_uri} questions), else an answer's text in the passage"
-        )
+        given = f"{self.by_uri} of {len(self.places)}"
+        return f"the document's address where it is given ({given}), else an answer's text in the passage"
 
 
 async def find_place(database: Database, model: ModelClient, viewer: Viewer, asked: Asked) -> int | None:
