@@ -53,6 +53,8 @@ class Agent(Protocol):
 
     async def record_feedback(self, answer_id: str, *, user: str, verdict: Verdict) -> bool: ...
 
+    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool: ...
+
 
 async def answer_question(event: Event, live: Live, agent: Agent) -> Message:
     """Streams the agent's answer. Raises ModelBusy after two minutes, ModelUnavailable after the third try."""

@@ -21,6 +21,7 @@ BAR_LENGTH = 20
 _ROUTES: dict[Route, tuple[str, str]] = {
     "direct": ("model", "**From the model.** Its own knowledge answered; no document was quoted."),
     "grounded": ("documents", "**From the documents.** The passages below were read, and the answer cites them."),
+    "asked": ("a question back", "**Asked back.** The question could mean two things; say which, and I look it up."),
     "declined": ("no answer", "**Declined.** Neither the documents nor the model could be relied on for this."),
 }
 

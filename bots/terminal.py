@@ -34,6 +34,7 @@ Ask anything. Tandem answers from the model or from the documents, and says whic
 /why             how the last answer came about
 /sources         what the documents are, and how many
 /reindex [name]  look at the documents again, at one source or at all; `/reindex cancel [name]` ends that
+/correct TEXT    what the last answer should have said; an adapter may learn it, once somebody has approved it
 /new             a new conversation that knows nothing of this one
 /help            this text
 /quit            leave (ctrl-D too)
@@ -127,12 +128,21 @@ class Chat:
             await self._conversation.agent.forget(self._thread)
             self._thread = _new_thread()
             self._terminal.screen.say("This is a new conversation.")
+        elif word == "/correct":
+            self._terminal.screen.say(await self._correct(rest.strip()))
         elif word in COMMANDS:
             await self._ask(COMMANDS[word], rest.strip())
         elif word.startswith("/"):
             self._terminal.screen.say(f"There is no command {word}; /help lists them.")
         elif word:
             await self._ask("question", line)
+
+    async def _correct(self, text: str) -> str:
+        if not text:
+            return "Say what the answer should have been: /correct TEXT"
+        agent = self._conversation.agent
+        kept = await agent.correct_last(self._thread, user=f"terminal:{os.getuid()}", text=text)
+        return "Thank you, that is kept." if kept else "Nothing has been answered in this conversation yet."
 
     async def _ask(self, kind: Kind, text: str) -> None:
         name = self._terminal.name

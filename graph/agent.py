@@ -9,6 +9,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict
+from graph.nodes.ask_back import ask_back
 from graph.nodes.decide import decide
 from graph.nodes.decline import decline
 from graph.nodes.direct import answer_directly
@@ -17,8 +18,11 @@ from graph.nodes.recall import recall
 from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
 from graph.provenance import withhold_citations
-from graph.records import find_last_answer, store_feedback
-from graph.routing import Router, RuleRouter
+from graph.records import find_last_answer, store_correction, store_feedback
+from graph.routing.decision import Router
+from graph.routing.policy import Policy
+from graph.routing.router import ServingRouter
+from graph.scope import split_scope
 from graph.state import Context, State
 from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
@@ -45,22 +49,25 @@ class Agent:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings, database: Database, model: ModelClient) -> AsyncIterator["Agent"]:
-        yield cls(database, model, RuleRouter(), make_checkpointer(database))
+        policy = Policy(settings.policy, settings.wrong_costs, settings.explore)
+        yield cls(database, model, ServingRouter(database, policy), make_checkpointer(database))
 
     async def answer(self, question: Question) -> AsyncIterator[AgentEvent]:
         """Yields progress and text as they come, and at the end Done with the kept answer.
 
         The same `question.id` again yields the answer that was given before, and nothing is asked of the model.
-        Raises QuestionRejected for an empty or too long question, and what search and the model client raise.
+        Raises QuestionRejected for an empty or too long question, SourceError or FilterError for a scope that cannot be
+        searched, and what search and the model client raise.
         """
         text = question.text.strip()
-        if not text:
-            raise QuestionRejected("The question is empty.")
         if len(text) > LONGEST_QUESTION:
             raise QuestionRejected(
                 f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most I read."
             )
-        context = Context(question, self._database, self._model, self._router)
+        asked, filters = await split_scope(self._database, question.viewer, text)
+        if not asked:
+            raise QuestionRejected("The question is empty.")
+        context = Context(question, asked, filters, self._database, self._model, self._router)
         config: RunnableConfig = {"configurable": {"thread_id": question.conversation}}
         answer: Answer | None = None
         async for mode, event in self._graph.astream(
@@ -88,6 +95,11 @@ class Agent:
         """Keeps a person's verdict; False when there is no such answer."""
         return await store_feedback(self._database, answer_id, person=user, verdict=verdict)
 
+    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
+        """Keeps what the newest answer of the conversation should have said; False when there is none."""
+        answer = await find_last_answer(self._database, conversation)
+        return answer is not None and await store_correction(self._database, answer.id, person=user, text=text)
+
 
 def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
     builder = StateGraph(State, context_schema=Context)
@@ -97,6 +109,7 @@ def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:
         ("decide", decide),
         ("answer_directly", answer_directly),
         ("answer_from_passages", answer_from_passages),
+        ("ask_back", ask_back),
         ("decline", decline),
         ("record", record),
     ):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from index.audience import Viewer
 
-Route = Literal["direct", "grounded", "declined"]
+Route = Literal["direct", "grounded", "asked", "declined"]
 Verdict = Literal["up", "down"]
 LONGEST_QUESTION = 4000
 """Characters; a longer question is refused."""

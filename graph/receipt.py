@@ -3,7 +3,7 @@
 from graph.answers import Answer, Citation, Receipt, Route, Timings, Tokens
 from graph.provenance import trace_citations
 from graph.records import answer_id
-from graph.routing import Decision
+from graph.routing.decision import Decision
 from graph.state import Context, State
 
 REASONS = 3

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,6 +16,18 @@ SQL = load_queries("graph", "records.sql")
 _NAMESPACE = uuid.UUID("5d1bb6ad-8f0b-4a51-9e0c-6f6a52e3f0a7")
 _CITATIONS = TypeAdapter(tuple[Citation, ...])
 _RECEIPT = TypeAdapter(Receipt)
+
+
+@dataclass(frozen=True)
+class Appraised:
+    """An answer that a person approved, or what they put in its place."""
+
+    id: str
+    conversation: str
+    question: str
+    wanted: str
+    citations: tuple[Citation, ...]
+    person: str
 
 
 def answer_id(question: Question) -> str:
@@ -51,6 +63,8 @@ async def store_answer(
             "citations": _CITATIONS.dump_json(answer.citations).decode(),
             "receipt": json.dumps(asdict(answer.receipt)),
             "inputs": json.dumps(dict(inputs)),
+            "workspace": question.viewer.workspace,
+            "audiences": sorted(question.viewer.audiences),
         },
     )
 
@@ -64,6 +78,20 @@ async def store_feedback(database: Database, identity: str, *, person: str, verd
     """Keeps the person's verdict; False when there is no such answer."""
     parameters = {"answer_id": identity, "person": person, "verdict": verdict}
     return await database.execute(SQL["upsert_feedback"], parameters) == 1
+
+
+async def store_correction(database: Database, identity: str, *, person: str, text: str) -> bool:
+    """Keeps what the person would have said; False when there is no such answer."""
+    parameters = {"answer_id": identity, "person": person, "text": text}
+    return await database.execute(SQL["upsert_correction"], parameters) == 1
+
+
+async def list_appraised(database: Database) -> list[Appraised]:
+    """Answers of all conversations, for whoever runs Tandem."""
+    return [
+        Appraised(**row | {"citations": _CITATIONS.validate_python(row["citations"])})
+        for row in await database.fetch_all(SQL["list_appraised"])
+    ]
 
 
 def _read(row: Mapping[str, Any]) -> Answer:

@@ -7,7 +7,8 @@ from typing import Annotated, NotRequired, TypedDict
 from langgraph.channels import UntrackedValue
 
 from graph.answers import Answer, Question, cited_documents
-from graph.routing import Decision, Router
+from graph.routing.decision import Decision, Router
+from index.filters import Filters
 from index.search import SearchResult
 from tandem.db.pool import Database
 from tandem.models.client import ChatDelta, ModelClient
@@ -78,9 +79,11 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What one run of the graph works with."""
+    """What one run of the graph works with. `asked` is the question's text without its scope, the `filters`."""
 
     question: Question
+    asked: str
+    filters: Filters
     database: Database
     model: ModelClient
     router: Router

@@ -4,7 +4,7 @@ One statement, so that a reader sees a document as it was or as it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -14,8 +14,11 @@ from psycopg.rows import DictRow
 
 from index.analyser import DIMENSIONS, count_terms, split_words, weigh_query
 from index.audience import Viewer
+from index.duplicates import fold_duplicates
+from index.filters import Filters
+from index.neighbours import join_neighbours
 from index.reader import read_as
-from tandem.db.pool import Database
+from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
 
@@ -25,9 +28,12 @@ FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
+EXACT_UNDER_FILTERS = 20_000
+"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
+EVERYTHING = Filters()
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
 
@@ -36,7 +42,8 @@ MAX_QUERY = 2_000
 class Hit:
     """One passage. `score` is the combination, 0 to 1; `dense` the cosine; `lexical` the raw BM25.
 
-    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has.
+    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and `after` are
+    what stands around its text under the same headings.
     """
 
     chunk_id: int
@@ -53,15 +60,26 @@ class Hit:
     coverage: float
     changed_at: datetime | None
     indexed_at: datetime
+    before: str = ""
+    after: str = ""
+
+    @property
+    def in_context(self) -> str:
+        """The text with what stands around it: what is read, and quoted from. An exact span of the document."""
+        return f"{self.before}{self.text}{self.after}"
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index."""
+    """Hits, best first. `known_share` (0 to 1) is the share of the query's IDF weight whose terms are in the index.
+
+    `embedding` is the query's vector (384,), None where none was made.
+    """
 
     hits: tuple[Hit, ...]
     index_version: str
     known_share: float
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 async def search(
@@ -71,6 +89,7 @@ async def search(
     viewer: Viewer,
     k: int = 10,
     *,
+    filters: Filters = EVERYTHING,
     weights: tuple[float, float] | None = None,
 ) -> SearchResult:
     """Returns the k best passages that the viewer may see; none for a query without a word, or an empty index.
@@ -97,27 +116,54 @@ async def search(
         document_weights = weigh_query(found, in_documents, version["documents"])
         known = {term: term_weights[term] for term in found}
         candidates = max(CANDIDATES, k)
+        left = await _narrow(connection, version, filters)
         parameters = {
             "version_id": version["id"],
             "embedding": HalfVector(embedding),
             "terms": SparseVector(known, DIMENSIONS),
             "document_terms": SparseVector(document_weights, DIMENSIONS),
-            "shared": choose_shared(found),
-            "approximate": version["chunks"] > EXACT_UP_TO,
+            "shared": choose_shared(found, int(SHARED / left.share)),
+            "documents": left.documents,
+            "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
             "candidates": candidates,
-            "k": k,
+            "fetched": 2 * k,
             **_weights(version["pipeline"]["weights"], embedding, weights),
         }
         if parameters["approximate"]:
             await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
+        best = fold_duplicates(rows, k)
+        around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
-    hits = tuple(_hit(row, term_weights, total) for row in rows)
-    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0)
+    hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
+    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, embedding)
 
 
-def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
-    """The rarest terms, as long as SHARED chunks at most hold them; at least one. Given how many chunks hold each.
+@dataclass(frozen=True)
+class _Left:
+    """What the filters leave: documents by id (None: all), how many chunks those have, and their share of all."""
+
+    documents: list[int] | None
+    chunks: int
+    share: float
+
+
+async def _narrow(connection: Connection, version: DictRow, filters: Filters) -> _Left:
+    if not filters:
+        return _Left(None, version["chunks"], 1.0)
+    parameters = {
+        "version_id": version["id"],
+        "sources": sorted(filters.sources),
+        "languages": sorted(filters.languages),
+        "since": filters.since,
+        "enough": EXACT_UNDER_FILTERS + 1,
+    }
+    [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
+    return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))
+
+
+def choose_shared(frequencies: Mapping[int, int], limit: int = SHARED) -> list[int]:
+    """The rarest terms, as long as `limit` chunks at most hold them; at least one. Given how many chunks hold each.
 
     What shares none of them shares only common terms, and is not among the best (as in MaxScore: Turtle & Flood, 1995).
     """
@@ -125,7 +171,7 @@ def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
     holding = 0
     for term in sorted(frequencies, key=lambda term: frequencies[term]):
         holding += frequencies[term]
-        if chosen and holding > SHARED:
+        if chosen and holding > limit:
             break
         chosen.append(term)
     return chosen
@@ -146,7 +192,7 @@ def _weights(
     }
 
 
-def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
+def _hit(row: DictRow, weights: Mapping[int, float], total: float, before: str, after: str) -> Hit:
     matched = sum(weights.get(term, 0.0) for term in row["term_ids"])
     return Hit(
         chunk_id=row["id"],
@@ -163,4 +209,6 @@ def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
         coverage=matched / total if total else 0.0,
         changed_at=row["changed_at"],
         indexed_at=row["indexed_at"],
+        before=before,
+        after=after,
     )

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -78,8 +78,28 @@ class Settings(BaseSettings):
     """Audiences that a channel belongs to beyond its own, as JSON: `{"slack:C123": ["hr"]}`."""
     allowed_licences: Names = ()
     """Licences of documents that may be indexed; empty allows all, also what states none."""
+    training_licences: Names = (
+        "own", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "ODC-By-1.0", "PDDL-1.0", "MIT", "Apache-2.0", "BSD-2-Clause",
+        "BSD-3-Clause",
+    )  # fmt: skip
+    """Licences of examples that adapters may be trained on; `own` is what the team wrote itself."""
+    held_out: Names = ()
+    """Evaluation files, one JSON object with a `question` a line: no adapter is trained on a question of theirs."""
+    tuning_python: Path | None = None
+    """The interpreter that trains, with torch; by default the one of `.venv-tune`, here or beside Tandem."""
     review_days: int = Field(90, ge=1)
     """For how long a document holds once its owner has said that it is still valid."""
+    policy: Literal["balanced", "cite", "sourced", "fast"] = "balanced"
+    """Who speaks. `balanced`: whoever is likelier to be right. `cite`: the documents, wherever they cover the question.
+    `sourced`: nothing but small talk and writing is answered from memory. `fast`: tokens weigh six times as much."""
+    wrong_costs: float = Field(0.5, ge=0)
+    """What a wrong answer costs, where a right one is worth 1 and none 0."""
+    explore: float = Field(0.0, ge=0, le=0.5)
+    """The share of close calls between model and documents that go the other way, so that the choice can be judged."""
+    learn_questions: int = Field(40, ge=0)
+    """Questions that the nightly job answers on both routes and grades; 0 turns learning off."""
+    learn_hour: int = Field(3, ge=0, le=23)
+    """The hour (UTC) of the nightly job."""
     look_interval_s: float = Field(300, gt=0)
     """How often the beat looks at every source."""
     metrics_port: int | None = Field(None, ge=0, le=65535)

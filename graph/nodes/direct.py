@@ -28,7 +28,7 @@ async def answer_directly(
     started = time.perf_counter()
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
-    messages = ask_directly(context.question.text, await _find_last_exchange(context, state))
+    messages = ask_directly(context.asked, await _find_last_exchange(context, state))
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
         async for delta in draft:
             if delta.text:
@@ -37,7 +37,7 @@ async def answer_directly(
             text, held = text + delta.text, held + delta.text
             logprobs += delta.logprobs
             judged = bool(logprobs) and (len(logprobs) >= FIRST_TOKENS or delta.finish_reason is not None)
-            if judged and not sent and not (decision.inputs.small_talk or decision.inputs.task):
+            if judged and not sent and not (decision.inputs.question.small_talk or decision.inputs.question.task):
                 unsure = sum(logprobs) / len(logprobs) < SURE
                 if unsure:
                     context.watch.answer_tokens += len(logprobs)  # its last delta, which tells the count, never comes

@@ -19,7 +19,7 @@ async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["re
     question = runtime.context.question
     history = state.get("history", [])
     earlier = [exchange["standalone"] for exchange in history if exchange["question_id"] != question.id]
-    standalone = make_standalone(question.text, earlier)
+    standalone = make_standalone(runtime.context.asked, earlier)
     database = runtime.context.database
     answer = await find_answer(database, question)
     if answer and await is_withdrawn(database, question.viewer, cited_documents(answer.citations)):

@@ -3,7 +3,22 @@
 import typer
 from rich.console import Console
 
-from tandem.cli import ask, audit, bench, chat, doctor, index, model, search, serve, source, standing, up
+from tandem.cli import (
+    ask,
+    audit,
+    bench,
+    chat,
+    doctor,
+    index,
+    model,
+    search,
+    serve,
+    source,
+    standing,
+    tune,
+    tune_run,
+    up,
+)
 from tandem.cli import eval as evaluation
 from tandem.errors import TandemError
 
@@ -40,6 +55,9 @@ app.command("up")(up.up)
 app.command("slack")(serve.slack)
 app.command("discord")(serve.discord)
 app.add_typer(model.commands, name="model")
+tune.commands.command("run")(tune_run.train)
+tune.commands.command("gate")(tune_run.gate)
+app.add_typer(tune.commands, name="tune")
 app.command("worker")(serve.worker)
 app.command("beat")(serve.beat)
 app.command("watch")(serve.watch)

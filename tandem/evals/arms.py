@@ -21,10 +21,9 @@ from graph.answers import Citation, Done, Question, Route
 from graph.nodes.direct import ANSWER_TOKENS
 from graph.prompts import ask_directly
 from graph.records import drop_answer
-from graph.routing import Decision, read_inputs
+from graph.routing.decision import FixedRouter
 from graph.sentences import strip_citations
 from index.audience import Viewer
-from index.search import SearchResult
 from tandem.db.checkpoints import make_checkpointer
 from tandem.db.pool import Database
 from tandem.evals.grading import is_refusal
@@ -54,6 +53,7 @@ class Reply:
         return self.route == "declined"
 
 
+LOOK_UP = FixedRouter("grounded", "this arm always looks it up")
 Ask = Callable[[str], Awaitable[Reply]]
 
 
@@ -64,14 +64,6 @@ class Arms:
     ask: Mapping[ArmName, Ask]
     left_out: Mapping[ArmName, str]
     adapter: str | None
-
-
-@dataclass(frozen=True)
-class FixedRouter:
-    """Always the documents."""
-
-    def decide(self, question: str, found: SearchResult) -> Decision:
-        return Decision("grounded", ("this arm always looks it up",), read_inputs(question, found))
 
 
 @asynccontextmanager
@@ -89,7 +81,7 @@ async def open_arms(
         base = await stack.enter_async_context(_open_base(settings, serving, in_service))
 
         def grounded(model: ModelClient) -> Ask:
-            return _ask_agent(Agent(database, model, FixedRouter(), make_checkpointer(database)), database, viewer)
+            return _ask_agent(Agent(database, model, LOOK_UP, make_checkpointer(database)), database, viewer)
 
         ask: dict[ArmName, Ask] = {}
         if "tandem" in wanted:

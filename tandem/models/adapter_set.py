@@ -30,12 +30,19 @@ class AdapterSet:
         self._base_digest = base_digest
         self._on_gpu = on_gpu
         self._loaded: dict[str, Loaded] = {}
+        self._in_service: str | None = None
         self._seen = 0
         self._refreshing = asyncio.Lock()
 
     @property
     def all(self) -> list[Loaded]:
         return list(self._loaded.values())
+
+    @property
+    def in_service(self) -> Card | None:
+        """What answers when nothing is said; None is the base alone."""
+        loaded = self._loaded.get(self._in_service or "")
+        return loaded.card if loaded and loaded.adapter else None
 
     def adapter(self, name: str) -> Adapter:
         """For a request that is submitted at once: it keeps the adapter loaded. Raises ModelUnavailable."""
@@ -53,6 +60,7 @@ class AdapterSet:
                 return
             try:
                 cards = await asyncio.to_thread(self._registry.cards)
+                chosen = await asyncio.to_thread(self._registry.in_service, self._base_digest)
             except TandemError as error:
                 log.warning("the registry of adapters cannot be read, what was loaded goes on: %s", error.message)
                 return
@@ -60,7 +68,16 @@ class AdapterSet:
                 self._let_go(self._loaded.pop(name))
             for card in cards:
                 await self._take_in(card)
+            self._choose(chosen)
             self._seen = changed_at
+
+    def _choose(self, card: Card | None) -> None:
+        """One that does not load leaves what was in service before."""
+        loaded = self._loaded.get(card.name) if card else None
+        if card is None or (loaded and loaded.adapter):
+            self._in_service = card.name if card else None
+        else:
+            log.warning("adapter %s was promoted and cannot be loaded; what was in service goes on", card.name)
 
     async def _take_in(self, card: Card) -> None:
         before = self._loaded.get(card.name)

@@ -18,7 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from tandem.errors import ModelRejected, ModelUnavailable, TandemError
 from tandem.models import failures
+from tandem.models.adapters import Card
 from tandem.models.bodies import ChatRequest, EmbeddingRequest
+from tandem.models.endpoint import IN_SERVICE
 from tandem.models.metrics import Counted, Metrics
 from tandem.models.replies import ChatReply, embedding_reply
 from tandem.models.schema import SchemaRejected
@@ -83,16 +85,19 @@ class Api:
         body = ChatRequest.model_validate_json(await _read_body(request))
         await self._serving.adapters.refresh()
         base = self._serving.weights.name
-        model = self._check_model(body.model, base, *(a.card.name for a in self._serving.adapters.all if a.adapter))
+        adapters = [one.card.name for one in self._serving.adapters.all if one.adapter]
+        model = self._check_model(body.model, IN_SERVICE, base, *adapters)
+        if model == IN_SERVICE:
+            model = card.name if (card := self._serving.adapters.in_service) else base
         sampling = body.sampling(self._serving.model.vocabulary_size)
         self._check_length(sum(len(message.text) for message in body.messages))
-        schema = body.schema_
+        form = body.form
         ticket = await self._serving.ask(
             [("system" if m.role == "developer" else m.role, m.text) for m in body.messages],
             max_tokens=body.max_completion_tokens or body.max_tokens,
             sampling=sampling,
             stops=body.stops,
-            constraint=None if schema is None else await self._serving.constraints.compile(schema),
+            constraint=None if form is None else await self._serving.constraints.compile(form),
             adapter=None if model == base else model,
         )
         reply = ChatReply(model, self._serving.model, ticket.prompt_tokens, sampling.logprobs)
@@ -133,7 +138,9 @@ class Api:
         wanted = request.path_params["id"]
         for model in self._models():
             if model["id"] == wanted:
-                return JSONResponse(model)
+                card = next((a.card for a in self._serving.adapters.all if a.card.name == model.get("adapter")), None)
+                whole = card.snapshot.model_dump(mode="json") if card and card.snapshot else None
+                return JSONResponse(model | {"snapshot": whole} if card else model)
         raise self._unknown(wanted)
 
     async def health(self, _: Request) -> Response:
@@ -152,6 +159,7 @@ class Api:
                     {"name": a.card.name, "digest": f"sha256:{a.card.digest}", "problem": a.problem}
                     for a in serving.adapters.all
                 ],
+                "in_service": serving.adapters.in_service.name if serving.adapters.in_service else None,
                 "embedding_model": serving.embedder.name,
                 "embedding_precision": serving.embedder.precision,
                 "context": engine.context_tokens,
@@ -182,15 +190,12 @@ class Api:
             "digest": f"sha256:{serving.digest}",
             "adapter": None,
         }
-        adapters = [
-            chat
-            | {"id": a.card.name, "adapter": a.card.name, "parent": serving.weights.name}
-            | {"digest": f"sha256:{a.card.digest}", "licence": a.card.licence, "snapshot": a.card.snapshot}
-            for a in serving.adapters.all
-            if a.adapter
-        ]
+        adapters = [chat | _describe_adapter(a.card, serving.weights.name) for a in serving.adapters.all if a.adapter]
+        in_service = serving.adapters.in_service
+        default = _describe_adapter(in_service, serving.weights.name) if in_service else {"parent": chat["id"]}
+        default = chat | default | {"id": IN_SERVICE}
         embedding = {"id": serving.embedder.name, "kind": "embedding", "dimensions": serving.embedder.width}
-        return [common | model for model in (chat, *adapters, embedding)]
+        return [common | model for model in (default, chat, *adapters, embedding)]
 
     def _check_length(self, characters: int) -> None:
         """Megabytes that no context could hold would take ten seconds to be counted in tokens."""
@@ -264,6 +269,18 @@ class _ChatStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._holding:
             await super().__call__(scope, receive, send)
+
+
+def _describe_adapter(card: Card, base: str) -> dict[str, Any]:
+    seen = card.snapshot and {"taken_at": card.snapshot.taken_at.isoformat(), "documents": len(card.snapshot.documents)}
+    return {
+        "id": card.name,
+        "adapter": card.name,
+        "parent": base,
+        "digest": f"sha256:{card.digest}",
+        "licence": card.licence,
+        "snapshot": seen,
+    }
 
 
 def _event(value: dict[str, Any]) -> bytes:

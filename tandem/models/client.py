@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable
-from tandem.models.endpoint import read_address
+from tandem.models.endpoint import IN_SERVICE, read_address
+from tandem.models.snapshot import Snapshot
 from tandem.settings import Settings
 
 PATIENCE_S = 10.0
 """How long a server that restarts is waited for."""
 PAUSE_S = 0.1
+SWAP_NOTICED_S = 1.0
+"""How long after a swap the description may still tell of the adapter before; answers are the new one's at once."""
 SILENCE_S = 300.0
 """Longest wait for the next byte; a request may queue behind long ones."""
 EMBEDDED_AT_ONCE = 256
@@ -50,8 +54,9 @@ class ChatDelta:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """`context` in tokens."""
+    """`id` is what requests name; `model` the weights, `adapter` what is in service on them. `context` in tokens."""
 
+    id: str
     model: str
     adapter: str | None
     embedding_model: str
@@ -65,6 +70,8 @@ class ModelClient:
         self._settings = settings
         self._http = http
         self._description: ModelDescription | None = None
+        self._described_until = math.inf
+        self._snapshot: tuple[str, Snapshot | None] | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -76,11 +83,22 @@ class ModelClient:
             yield cls(settings, http)
 
     async def chat(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float = 0.0, stop: Sequence[str] = ()
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        model: str | None = None,
+        grammar: str | None = None,
     ) -> AsyncGenerator[ChatDelta, None]:
-        """Streams the answer. Closing the generator cancels the request; a broken stream raises ModelUnavailable."""
+        """Streams the answer of what is in service, or of the named `model`, which may be an adapter.
+
+        `grammar` is Lark, for the local server alone: no other is sent it. Closing the generator cancels the request; a
+        broken stream raises ModelUnavailable.
+        """
         body: dict[str, Any] = {
-            "model": (await self.describe()).model,
+            "model": model or (await self.describe()).id,
             "messages": [asdict(message) for message in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -90,6 +108,8 @@ class ModelClient:
         }
         if stop:
             body["stop"] = list(stop)
+        if grammar is not None and self._settings.model_url is None:
+            body["response_format"] = {"type": "grammar", "syntax": "lark", "definition": grammar}
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
             async for delta in _deltas(_events(answer)):
                 yield delta
@@ -109,12 +129,25 @@ class ModelClient:
         return unit
 
     async def describe(self) -> ModelDescription:
-        """What the server serves; asked again after a restart."""
-        if self._description is None:
+        """What the server serves; asked again after a restart, and each second where adapters are swapped."""
+        if self._description is None or time.monotonic() > self._described_until:
             async with self._answer("GET", "/v1/models", None) as answer:
                 listed = await _json(answer)
             self._description = _description(listed, self._settings)
+            lasting = self._description.id != IN_SERVICE
+            self._described_until = math.inf if lasting else time.monotonic() + SWAP_NOTICED_S
         return self._description
+
+    async def read_snapshot(self) -> Snapshot | None:
+        """Which documents the adapter in service has seen; None where it says nothing, or there is none."""
+        described = await self.describe()
+        if described.adapter is None:
+            return None
+        if self._snapshot is None or self._snapshot[0] != described.adapter:
+            async with self._answer("GET", f"/v1/models/{described.adapter}", None) as answer:
+                seen = (await _json(answer)).get("snapshot")
+            self._snapshot = described.adapter, Snapshot.model_validate(seen) if seen else None
+        return self._snapshot[1]
 
     async def _embed_some(self, name: str, texts: Sequence[str], *, bulk: bool) -> NDArray[np.float32]:
         body = {"model": name, "input": list(texts), "encoding_format": "base64"}
@@ -252,6 +285,7 @@ def _description(listed: dict[str, Any], settings: Settings) -> ModelDescription
     chosen = next((model for model in chats if model["id"] == settings.model), chats[0])
     return ModelDescription(
         chosen["id"],
+        chosen.get("parent") or chosen["id"],
         chosen.get("adapter"),
         embedders[0]["id"] if embedders else chosen["id"],
         int(chosen.get("context_length") or chosen.get("max_model_len") or settings.model_context),

@@ -8,6 +8,8 @@ import httpx
 from tandem.settings import Settings
 
 HEALTH_TIMEOUT_S = 5.0
+IN_SERVICE = "tandem"
+"""The model that requests name to be answered under the adapter in service, whichever that is; none is called so."""
 
 
 def write_address(settings: Settings, url: str) -> None:

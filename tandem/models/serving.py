@@ -64,9 +64,9 @@ class Serving:
             threads=self.threads,
             prefix_bytes=settings.model_cache_mb << 20,
         )
-        self.adapters = AdapterSet(
-            self.engine, Adapters(settings), base_digest=self.weights.source_digest, on_gpu=on_gpu
-        )
+        registry = Adapters(settings)
+        registry.install_packaged()
+        self.adapters = AdapterSet(self.engine, registry, base_digest=self.weights.source_digest, on_gpu=on_gpu)
 
     def _load_embedder(self) -> Embedder:
         return Embedder(packaged_file(*PACKAGED_EMBEDDER).parent, threads=self.threads, queue=self.queue)

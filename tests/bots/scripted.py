@@ -82,6 +82,7 @@ class ScriptedAgent:
     asked: list[Question] = field(default_factory=list)
     given: dict[str, Answer] = field(default_factory=dict)
     feedback: list[tuple[str, str, Verdict]] = field(default_factory=list)
+    corrections: list[tuple[str, str, str]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
 
     async def answer(self, question: Question) -> AsyncIterator[AgentEvent]:
@@ -113,6 +114,10 @@ class ScriptedAgent:
     async def record_feedback(self, answer_id: str, *, user: str, verdict: Verdict) -> bool:
         self.feedback.append((answer_id, user, verdict))
         return any(answer.id == answer_id for answer in self.given.values())
+
+    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
+        self.corrections.append((conversation, user, text))
+        return bool(self.given)
 
 
 def make_answer(answer_id: str, question: str, text: str) -> Answer:

@@ -74,6 +74,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             ("everyone", 1, 1),
             ("hr", 1, 1),
         ]
+        assert connection.execute("SELECT path, language FROM documents").fetchall() == [("a.md", None)]
         assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 
 

@@ -1,13 +1,18 @@
 """The registry keeps what it was given, whole or not at all."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tandem.errors import WeightsError
 from tandem.models.adapters import Adapters, Card
+from tandem.models.promotions import Promotion
+from tandem.models.snapshot import SeenDocument, Snapshot
 from tandem.settings import Settings
 from tests.models.lora_files import write_adapter
+
+SEEN = Snapshot(documents=(SeenDocument(id=3, source="house", path="leave.md", revision="ab"),))
 
 
 @pytest.fixture
@@ -15,15 +20,19 @@ def registry(tmp_path: Path) -> Adapters:
     return Adapters(Settings(home=tmp_path / "home", _env_file=None))
 
 
-def card(name: str = "house", **known: str) -> Card:
-    return Card(name=name, digest="", base="SmolLM2", base_digest="b179", **known)
+def card(name: str = "house", base_digest: str = "b179", **known: Any) -> Card:
+    return Card(name=name, digest="", base="SmolLM2", base_digest=base_digest, **known)
+
+
+def promote(registry: Adapters, given: Card) -> None:
+    registry.promotions.add(Promotion(adapter=given.name, digest=given.digest, by="ann", reason="it is better"))
 
 
 def test_a_card_says_what_the_file_is(registry: Adapters, tmp_path: Path) -> None:
     given = write_adapter(tmp_path / "given.gguf", 1)
-    added = registry.add(given, card(licence="Apache-2.0", snapshot="docs at 12", text="# A card"))
+    added = registry.add(given, card(licence="Apache-2.0", snapshot=SEEN, text="# A card"))
     assert registry.cards() == [added]
-    assert (added.licence, added.snapshot, added.text) == ("Apache-2.0", "docs at 12", "# A card")
+    assert (added.licence, added.snapshot, added.text) == ("Apache-2.0", SEEN, "# A card")
     assert registry.file(added, on_gpu=True).read_bytes() == given.read_bytes()
     assert registry.file(added, on_gpu=False).read_bytes()[:4] == b"GGUF"
 
@@ -73,3 +82,42 @@ def test_a_damaged_card_is_named(registry: Adapters) -> None:
     (registry.folder / "house.json").write_text("{")
     with pytest.raises(WeightsError, match=r"house\.json"):
         registry.cards()
+
+
+def test_the_newest_promotion_that_fits_the_base_is_in_service_until_it_is_taken_back(
+    registry: Adapters, tmp_path: Path
+) -> None:
+    file = write_adapter(tmp_path / "1.gguf", 1)
+    packaged = registry.add(file, card("reader"))
+    first, second, foreign = (
+        registry.add(file, card(name, base)) for name, base in (("a.1", "b179"), ("a.2", "b179"), ("far", "c000"))
+    )
+    assert registry.in_service("b179") == packaged
+    assert registry.in_service("c000") is None
+    for one in (first, second, foreign):
+        promote(registry, one)
+    assert registry.in_service("b179") == second
+    assert registry.in_service("c000") == foreign
+    fitting = frozenset({"reader", "a.1", "a.2"})
+    assert registry.promotions.take_back(fitting).adapter == "a.2"
+    assert registry.in_service("b179") == first
+    assert registry.in_service("c000") == foreign
+    registry.promotions.take_back(fitting)
+    assert registry.in_service("b179") == packaged
+    with pytest.raises(WeightsError, match="No adapter was promoted"):
+        registry.promotions.take_back(fitting)
+
+
+def test_what_was_promoted_is_neither_replaced_nor_removed(registry: Adapters, tmp_path: Path) -> None:
+    first = registry.add(write_adapter(tmp_path / "1.gguf", 1), card())
+    promote(registry, first)
+    with pytest.raises(WeightsError, match="another name"):
+        registry.add(write_adapter(tmp_path / "2.gguf", 2), card())
+    with pytest.raises(WeightsError, match="rollback"):
+        registry.remove("house")
+    assert registry.in_service("b179") == first
+
+
+def test_no_adapter_takes_the_name_of_what_is_in_service(registry: Adapters, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no name for an adapter"):
+        registry.add(write_adapter(tmp_path / "1.gguf", 1), card("tandem"))

@@ -52,7 +52,7 @@ async def http(model_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_openai_s_client_lists_the_models(client: openai.AsyncOpenAI) -> None:
     ids = [model.id async for model in client.models.list()]
-    assert ids == ["SmolLM2-135M-Instruct", "all-MiniLM-L6-v2"]
+    assert ids == ["tandem", "SmolLM2-135M-Instruct", "all-MiniLM-L6-v2"]
     assert (await client.models.retrieve(ids[0])).id == ids[0]
 
 

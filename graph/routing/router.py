@@ -1,0 +1,85 @@
+"""The router that serves: the fit in service, or the prior before there is one, under the operator's policy."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from graph.answers import Route
+from graph.routing.decision import Decision
+from graph.routing.fit import Fit, assume_chances, assume_leanings
+from graph.routing.fits import find_serving
+from graph.routing.inputs import Inputs
+from graph.routing.policy import Policy
+from graph.routing.reasons import explain
+from tandem.db.pool import Database
+
+FRESH_S = 30.0
+"""How long after a promotion or a rollback the fit before may still decide."""
+CLOSE = 0.1
+"""Routes whose worth differs by less are drawn from, where the policy explores."""
+ONE_PASSAGE, MOST_PASSAGES = 1, 3
+CLEAR_MARGIN, TIGHT_MARGIN = 0.08, 0.02
+Draw = Callable[[], float]
+
+
+def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decision:
+    """`draw` gives a number from 0 to 1 where the route is left to chance."""
+    if inputs.question.small_talk:
+        return Decision("direct", ("this is small talk, no fact to look up",), inputs)
+    if inputs.question.task:
+        return Decision("direct", ("this asks for writing, not for a fact in the documents",), inputs)
+    chances = fit.chances(inputs) if fit else assume_chances(inputs)
+    leanings = fit.leanings(inputs) if fit else assume_leanings(inputs)
+    covered, stale = inputs.evidence.covered, inputs.staleness.stale
+    worth = policy.utilities(chances, covered=covered, stale=stale)
+    route, propensity = choose_route(worth, policy, draw)
+    if route == "grounded" and inputs.ambiguity and propensity == 1:
+        two = inputs.ambiguity
+        reason = f"this could be about “{two.first}” or about “{two.second}”, which fit it equally well"
+        return Decision("asked", (reason,), inputs, chances)
+    return Decision(
+        route,
+        explain(route, inputs, leanings, policy, drawn=propensity < 1 and route != _best(worth)),
+        inputs,
+        chances,
+        fallback="grounded" if worth.get("grounded", 0.0) > 0 else "declined",
+        passages=_count_passages(inputs),
+        propensity=propensity,
+    )
+
+
+@dataclass
+class ServingRouter:
+    """Reads the fit in service now and then, so that a promotion needs no restart."""
+
+    database: Database
+    policy: Policy
+    draw: Draw = random.random
+    _fit: Fit | None = None
+    _read_at: float = field(default=-FRESH_S)
+
+    async def decide(self, inputs: Inputs) -> Decision:
+        """Raises DatabaseUnavailable."""
+        if time.monotonic() - self._read_at > FRESH_S:
+            self._fit, self._read_at = await find_serving(self.database), time.monotonic()
+        return decide(inputs, self._fit, self.policy, self.draw)
+
+
+def _best(worth: dict[Route, float]) -> Route:
+    return max(worth, key=lambda route: worth[route])
+
+
+def choose_route(worth: dict[Route, float], policy: Policy, draw: Draw) -> tuple[Route, float]:
+    """The route of most worth; in a share of close calls between weights and documents, the other one."""
+    best = _best(worth)
+    other: dict[Route, Route] = {"direct": "grounded", "grounded": "direct"}
+    rival = other.get(best)
+    if not policy.explore or rival is None or rival not in worth or worth[best] - worth[rival] > CLOSE:
+        return best, 1.0
+    return (rival, policy.explore) if draw() < policy.explore else (best, 1 - policy.explore)
+
+
+def _count_passages(inputs: Inputs) -> int:
+    margin = inputs.evidence.margin
+    return ONE_PASSAGE if margin >= CLEAR_MARGIN else 2 if margin >= TIGHT_MARGIN else MOST_PASSAGES

@@ -1,0 +1,44 @@
+"""Stale weights: did the best documents change after the adapter in service had been trained on them?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from index.standing import Standing
+from tandem.models.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """`document_id` is the first of the best documents that changed, at `changed_at`; None where none did.
+
+    `trained_at` is when the snapshot was taken; None where the adapter has none. `due`: somebody should have looked
+    whether the best document still holds. `expires_in_days` is unknown for what does not expire.
+    """
+
+    trained_at: datetime | None = None
+    document_id: int | None = None
+    title: str = ""
+    changed_at: datetime | None = None
+    due: bool = False
+    expires_in_days: float | None = None
+
+    @property
+    def stale(self) -> bool:
+        return self.document_id is not None
+
+
+def find_staleness(best: Sequence[Standing], snapshot: Snapshot | None, now: datetime) -> Staleness:
+    """Of the best documents, the best first. One that the adapter has seen is stale with another revision; one that it
+    has not, if it changed since: the weights may know its subject from elsewhere, as it was then."""
+    due = bool(best) and best[0].is_due
+    expires = best[0].expires_at if best else None
+    left = (expires - now).total_seconds() / 86400 if expires else None
+    if snapshot is None:
+        return Staleness(due=due, expires_in_days=left)
+    for document in best:
+        seen = snapshot.revisions.get(document.id)
+        later = document.changed_at is not None and document.changed_at > snapshot.taken_at
+        if (seen != document.revision) if seen is not None else later:
+            return Staleness(snapshot.taken_at, document.id, document.title, document.changed_at, due, left)
+    return Staleness(snapshot.taken_at, due=due, expires_in_days=left)

@@ -1,0 +1,76 @@
+"""Examples from documents: the model drafts a question on a passage and answers it from there; a person approves."""
+
+import re
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from graph.prompts import DECLINE, ask_numbered
+from graph.sentences import strip_citations
+from index.analyser import count_terms
+from index.passages import Passage
+from tandem.models.client import ChatMessage, ModelClient
+from tandem.models.snapshot import SeenDocument
+from tandem.tuning.examples import Draft
+from tandem.tuning.files import converse
+from tandem.tuning.similarity import normalise
+
+ASK = "Write one short question that the text answers. It must make sense to somebody who does not have the text."
+SHOWN = (
+    (
+        "Office hours: The office in Leipzig is open from 9:00 to 17:00 on weekdays. Visitors sign in first.",
+        "When is the office in Leipzig open?",
+    ),
+    (
+        "Expenses: Reports are due by the fifth working day of each month. Send them to your team lead.",
+        "By when are expense reports due?",
+    ),
+)
+QUESTION_TOKENS, ANSWER_TOKENS = 40, 64
+_QUESTION = re.compile(r"[A-Z][^?\n]{8,200}\?")
+
+
+async def draft_example(model: ModelClient, passage: Passage, *, licence: str, author: str) -> Draft | None:
+    """None where the model asks nothing, or its answer has words that neither the passage nor the question has.
+
+    `licence` is for documents that state none.
+    """
+    title = f"{passage.title}, {passage.heading}" if passage.heading else passage.title
+    found = _QUESTION.search(await _say(model, _ask_for_question(title, passage.text), QUESTION_TOKENS))
+    if found is None:
+        return None
+    question = found.group()
+    said = await _say(model, ask_numbered(question, [(title, passage.text)]), ANSWER_TOKENS)
+    answer = strip_citations(f" {said}").strip()
+    if not answer or normalise(answer).startswith(normalise(DECLINE)):
+        return None
+    if not count_terms(answer).keys() <= count_terms(f"{title} {passage.text} {question}").keys():
+        return None
+    seen = SeenDocument(
+        id=passage.document_id,
+        source=passage.source,
+        path=passage.path,
+        revision=passage.revision,
+        indexed_at=passage.indexed_at,
+    )
+    return Draft(
+        messages=converse(question, answer),
+        place=f"document:{passage.document_id}:{passage.revision}:{normalise(question)}",
+        origin=f"{passage.source}/{passage.path}",
+        licence=passage.licence or licence,
+        author=author,
+        documents=(seen,),
+    )
+
+
+def _ask_for_question(title: str, text: str) -> Sequence[ChatMessage]:
+    shown = [
+        message
+        for shown, question in SHOWN
+        for message in (ChatMessage("user", f"Text: {shown}"), ChatMessage("assistant", question))
+    ]
+    return [ChatMessage("system", ASK), *shown, ChatMessage("user", f"Text: {title}: {text}")]
+
+
+async def _say(model: ModelClient, messages: Sequence[ChatMessage], tokens: int) -> str:
+    async with aclosing(model.chat(messages, max_tokens=tokens)) as deltas:
+        return "".join([delta.text async for delta in deltas]).strip()

@@ -1,0 +1,48 @@
+-- name: add_example
+-- why: what was added before from the same place is the same example; one whose words changed needs a person again
+INSERT INTO examples (project, task, messages, place, origin, licence, author, documents, state, reviewed_by, reviewed_at)
+VALUES (%(project)s, %(task)s, %(messages)s::jsonb, %(place)s, %(origin)s, %(licence)s, %(author)s,
+        %(documents)s::jsonb, %(state)s, %(reviewed_by)s, CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
+ON CONFLICT (project, place) DO UPDATE SET task = excluded.task, messages = excluded.messages,
+    origin = excluded.origin, licence = excluded.licence, author = excluded.author, documents = excluded.documents,
+    state = excluded.state, reviewed_by = excluded.reviewed_by, reviewed_at = excluded.reviewed_at, added_at = now()
+WHERE (examples.messages, examples.origin, examples.licence, examples.task)
+    IS DISTINCT FROM (excluded.messages, excluded.origin, excluded.licence, excluded.task)
+    OR (examples.state = 'proposed' AND excluded.state = 'approved')
+
+-- name: list_examples
+-- why: for review, checks and training, oldest first
+SELECT id, project, task, messages, place, origin, licence, author, documents, state, added_at, reviewed_by, reviewed_at
+FROM examples
+WHERE project = %(project)s AND (%(state)s::text IS NULL OR state = %(state)s)
+ORDER BY id
+
+-- name: review_examples
+-- why: a person's word; an answer that the person wrote anew takes the place of the last turn
+UPDATE examples SET state = %(state)s, reviewed_by = %(by)s, reviewed_at = now(),
+    messages = CASE WHEN %(answer)s::text IS NULL THEN messages
+        ELSE jsonb_set(messages, ARRAY[(jsonb_array_length(messages) - 1)::text, 'content'], %(answer)s::jsonb) END
+WHERE id = ANY (%(ids)s)
+
+-- name: count_examples
+-- why: what there is to train on, at a glance
+SELECT project, task, state, count(*) AS examples, count(DISTINCT origin) AS origins
+FROM examples GROUP BY project, task, state ORDER BY project, task, state
+
+-- name: list_sides
+-- why: an origin stays where it once was
+SELECT origin, side FROM example_sides WHERE project = %(project)s
+
+-- name: add_side
+-- why: two runs that start together agree on the first one's word
+INSERT INTO example_sides (project, origin, side) VALUES (%(project)s, %(origin)s, %(side)s) ON CONFLICT DO NOTHING
+
+-- name: add_verdict
+-- why: how an adapter was judged, and by whose word it went into service all the same, is kept
+INSERT INTO verdicts (adapter, digest, against, comparisons, passed, overridden_by, judged_by)
+VALUES (%(adapter)s, %(digest)s, %(against)s, %(comparisons)s::jsonb, %(passed)s, %(overridden_by)s, %(judged_by)s)
+
+-- name: list_verdicts
+-- why: the newest of each adapter, for the list
+SELECT DISTINCT ON (adapter) adapter, digest, against, comparisons, passed, overridden_by, judged_by, judged_at
+FROM verdicts ORDER BY adapter, id DESC

@@ -1,0 +1,66 @@
+"""The gate's question: is the new adapter better where it should be, and nowhere worse beyond noise?"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from tandem.errors import ModelBusy
+from tandem.models.client import ModelClient
+from tandem.tuning.sets import Asked, JudgedSet
+from tandem.tuning.verdict import Comparison, compare
+
+AT_ONCE = 8
+OnProgress = Callable[[int, int], None]
+"""How many answers there are, of how many."""
+
+
+async def judge(
+    model: ModelClient, adapter: str, against: str | None, sets: Sequence[JudgedSet], on_progress: OnProgress
+) -> tuple[Comparison, ...]:
+    """Both answer every question of every set, at temperature 0; `against` None is the base alone.
+
+    The server has to know both. Raises what the model client raises; ModelBusy is waited out.
+    """
+    base = (await model.describe()).model
+    total = 2 * sum(len(judged.questions) for judged in sets)
+    done = 0
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def mark(name: str, asked: Asked) -> float:
+        nonlocal done
+        async with free:
+            said = await _answer(model, name, asked)
+        done += 1
+        on_progress(done, total)
+        return asked.mark(said)
+
+    marks: list[tuple[JudgedSet, list[float], list[float]]] = []
+    for judged in sets:
+        async with asyncio.TaskGroup() as tasks:
+            before, after = (
+                [tasks.create_task(mark(name, asked)) for asked in judged.questions]
+                for name in (against or base, adapter)
+            )
+        marks.append((judged, [task.result() for task in before], [task.result() for task in after]))
+    return _compare(marks)
+
+
+def _compare(marks: Sequence[tuple[JudgedSet, list[float], list[float]]]) -> tuple[Comparison, ...]:
+    """The held-out examples together must gain; each task of them must not lose."""
+    held = [(old, new) for judged, old, new in marks if judged.is_held_out]
+    comparisons = [
+        compare(judged.name, old, new, must_gain=judged.is_held_out and len(held) == 1) for judged, old, new in marks
+    ]
+    if len(held) > 1:
+        before, after = ([value for one in column for value in one] for column in zip(*held, strict=True))
+        comparisons.insert(0, compare("all tasks", before, after, must_gain=True))
+    return tuple(comparisons)
+
+
+async def _answer(model: ModelClient, name: str, asked: Asked) -> str:
+    while True:
+        try:
+            async with aclosing(model.chat(asked.messages, max_tokens=asked.max_tokens, model=name)) as deltas:
+                return "".join([delta.text async for delta in deltas]).strip()
+        except ModelBusy as busy:
+            await asyncio.sleep(busy.retry_after_s)

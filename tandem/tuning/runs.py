@@ -1,0 +1,188 @@
+"""The folders of training runs: each holds all that its training needs, so that it can go on after a crash."""
+
+import fcntl
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gguf import GGUFReader
+from pydantic import TypeAdapter
+
+from tandem.models.adapters import Adapters, Card
+from tandem.models.client import ChatMessage
+from tandem.models.snapshot import SeenDocument, Snapshot
+from tandem.models.weights import describe_weights
+from tandem.settings import Settings
+from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.lesson import Lesson, write_lessons
+from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress
+from tandem.tuning.split import Side
+
+HELD_OUT, DRAFT, CARD, LOG = "held_out.json", "draft.json", "card.json", "trainer.log"
+RANK = 16
+"""Of an adapter that goes on from none."""
+EPOCHS = 6
+"""At most: teams bring few examples, and training ends early when nothing is gained."""
+STEPS_IN_EPOCH = 8
+"""At least: a small set is cut into small steps."""
+_EXAMPLES = TypeAdapter(tuple[Example, ...])
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The adapter's: its project and a number."""
+        return self.path.name
+
+    @property
+    def is_trained(self) -> bool:
+        return (self.path / CARD).exists()
+
+    @property
+    def card(self) -> Card:
+        return Card.model_validate_json((self.path / CARD).read_text())
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / ADAPTER
+
+    @property
+    def curve(self) -> Path:
+        return self.path / "loss.svg"
+
+    @property
+    def held_out(self) -> tuple[Example, ...]:
+        return _EXAMPLES.validate_json((self.path / HELD_OUT).read_bytes())
+
+    @contextmanager
+    def lock(self) -> Iterator[int]:
+        """Held as long as this process or a trainer that inherits the descriptor lives. Raises TuningError."""
+        with (self.path / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TuningError(
+                    f"{self.name} is being trained by another process.", remedy="Wait for it, or end that one first."
+                ) from None
+            yield file.fileno()
+
+    def mend(self) -> None:
+        """A trainer that was killed may have left half a line of its progress."""
+        path = self.path / PROGRESS
+        if path.exists():
+            whole, newline, _ = path.read_bytes().rpartition(b"\n")
+            path.write_bytes(whole + newline)
+
+
+def list_runs(settings: Settings, project: str) -> list[RunFolder]:
+    """By number."""
+    found = [path for path in _home(settings).glob(f"{project}.*") if (path / RUN).exists()]
+    return [RunFolder(path) for path in sorted(found, key=_number)]
+
+
+def find_run(settings: Settings, adapter: str) -> RunFolder:
+    """Raises TuningError when no run trained it."""
+    found = next((one for one in list_runs(settings, adapter.rpartition(".")[0]) if one.name == adapter), None)
+    if found is None or not found.is_trained:
+        raise TuningError(f"No run trained an adapter {adapter}.", remedy="`tandem tune list` shows the runs.")
+    return found
+
+
+def begin_run(
+    settings: Settings, project: str, split: Mapping[Side, Sequence[Example]], wished: Mapping[str, int | float | None]
+) -> RunFolder:
+    """`wished`: seed, epochs, learning_rate, where they are not None.
+
+    A new folder, there in one step. Training goes on from the adapter in service, so that what that one can do is
+    kept; the base itself never changes."""
+    registry, weights = Adapters(settings), describe_weights(settings)
+    before = registry.in_service(weights["digest"])
+    start = registry.file(before, on_gpu=True) if before else None
+    tokens = sum(len(example.text) for example in split["train"]) // 4
+    run = Run(
+        base=Path(weights["file"]),
+        start=start,
+        rank=_read_rank(start) if start else RANK,
+        step_tokens=min(4096, max(512, tokens // STEPS_IN_EPOCH)),
+        **{"epochs": EPOCHS} | {name: value for name, value in wished.items() if value is not None},
+    )
+    number = max((_number(one.path) for one in list_runs(settings, project)), default=0) + 1
+    path = _home(settings) / f"{project}.{number}"
+    draft = _draft_card(path.name, weights, split, run, before)
+    partial = path.with_name(f".{path.name}")
+    partial.mkdir(parents=True, exist_ok=True)
+    write_lessons(partial / TRAIN, _teach(split["train"]))
+    write_lessons(partial / VALIDATION, _teach(split["validation"]))
+    (partial / HELD_OUT).write_bytes(_EXAMPLES.dump_json(tuple(split["held-out"])))
+    (partial / DRAFT).write_text(draft.model_dump_json(indent=2))
+    (partial / RUN).write_text(run.model_dump_json(indent=2))
+    partial.rename(path)
+    return RunFolder(path)
+
+
+def take_snapshot(examples: Sequence[Example], before: Card | None) -> Snapshot:
+    """What these stand on, and what the adapter had seen that is trained on; of a document the later revision."""
+    seen: dict[int, SeenDocument] = {}
+    earlier = before.snapshot.documents if before and before.snapshot else ()
+    for document in (*earlier, *(one for example in examples for one in example.documents)):
+        seen[document.id] = document
+    return Snapshot(documents=tuple(seen[identity] for identity in sorted(seen)))
+
+
+def finish_run(settings: Settings, folder: RunFolder) -> Card:
+    """Completes the card of the trained adapter, and registers it; it is not in service yet."""
+    draft = Card.model_validate_json((folder.path / DRAFT).read_text())
+    losses = [report.validation_loss for report in read_progress(folder.path) if report.validation_loss is not None]
+    text = f"{draft.text}\nValidation loss: {losses[0]:.3f} at first, {min(losses):.3f} at best (nats a token).\n"
+    card = draft.model_copy(update={"trained_at": datetime.now(UTC), "text": text})
+    card = Adapters(settings).add(folder.adapter, card)
+    (folder.path / CARD).write_text(card.model_dump_json(indent=2))
+    return card
+
+
+def _draft_card(
+    name: str, weights: Mapping[str, str], split: Mapping[Side, Sequence[Example]], run: Run, before: Card | None
+) -> Card:
+    taught = split["train"]
+    tasks = Counter(example.task for example in taught)
+    counted = ", ".join(f"{count} of {task}" for task, count in sorted(tasks.items()))
+    text = (
+        f"# {name}\n\nTrained on {len(taught)} examples ({counted}) from {len({one.origin for one in taught})} origins,"
+        f" going on from {before.name if before else 'the base'}; {len(split['held-out'])} were held out.\n"
+        f"Rank {run.rank}, learning rate {run.learning_rate}, at most {run.epochs} epochs, seed {run.seed}.\n"
+    )
+    return Card(
+        name=name,
+        digest="",
+        base=weights["name"],
+        base_digest=weights["digest"],
+        licence=" AND ".join(sorted({example.licence for example in taught})),
+        snapshot=take_snapshot(taught, before),
+        text=text,
+    )
+
+
+def _teach(examples: Sequence[Example]) -> Iterator[Lesson]:
+    for example in examples:
+        messages = tuple(ChatMessage(turn.role, turn.content) for turn in example.messages)
+        yield Lesson(messages=messages, origin=example.origin)
+
+
+def _read_rank(adapter: Path) -> int:
+    pair = next(tensor for tensor in GGUFReader(adapter).tensors if str(tensor.name).endswith(".lora_a"))
+    return int(pair.shape[1])
+
+
+def _number(path: Path) -> int:
+    number = path.name.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _home(settings: Settings) -> Path:
+    return settings.home / "tuning"

@@ -1,0 +1,125 @@
+"""What adapters are judged by: the held-out examples, questions on passages, and general ones, to notice forgetting."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from graph.prompts import DECLINE, ask_directly, ask_numbered
+from graph.sentences import strip_citations
+from tandem.models.client import ChatMessage
+from tandem.settings import Settings
+from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.marks import mark, overlap
+from tandem.tuning.similarity import normalise
+
+SHORT_ANSWER = 48
+LONGEST_ANSWER = 400
+_CITATION = re.compile(r"\[(\d+)\]")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`mark` says what an answer is worth, 0 to 1."""
+
+    messages: tuple[ChatMessage, ...]
+    max_tokens: int
+    mark: Callable[[str], float]
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    name: str
+    questions: tuple[Asked, ...]
+    is_held_out: bool = False
+
+
+class OnPassages(BaseModel):
+    """A line of `grounded.jsonl`; `cite` is the number of the passage that answers, None where none does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passages: tuple[tuple[str, str], ...]
+    question: str
+    answers: tuple[str, ...]
+    cite: int | None
+
+    def mark(self, said: str) -> float:
+        declines = normalise(said).startswith(normalise(DECLINE))
+        if self.cite is None or declines:
+            return float(self.cite is None and declines)
+        cited = {int(number) for number in _CITATION.findall(said)}
+        if cited and cited != {self.cite}:
+            return 0.0
+        return max(overlap(strip_citations(said), answer) for answer in self.answers)
+
+
+class General(BaseModel):
+    """A line of `general.jsonl`: right is what holds one of the answers, word for word."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answers: tuple[str, ...]
+
+    def mark(self, said: str) -> float:
+        words = f" {normalise(said)} "
+        return float(any(f" {normalise(answer)} " in words for answer in self.answers))
+
+
+class _Question(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    question: str
+
+
+def make_sets(held_out: Sequence[Example]) -> tuple[JudgedSet, ...]:
+    held = [
+        JudgedSet(task, tuple(_ask_example(example) for example in held_out if example.task == task), is_held_out=True)
+        for task in dict.fromkeys(example.task for example in held_out)
+    ]
+    grounded = [
+        Asked(tuple(ask_numbered(one.question, one.passages)), SHORT_ANSWER, one.mark) for one in read_grounded()
+    ]
+    general = [Asked(tuple(ask_directly(one.question, [])), SHORT_ANSWER, one.mark) for one in read_general()]
+    return (*held, JudgedSet("on passages", tuple(grounded)), JudgedSet("general", tuple(general)))
+
+
+def read_grounded() -> tuple[OnPassages, ...]:
+    return tuple(OnPassages.model_validate_json(line) for line in _read("grounded.jsonl"))
+
+
+def read_general() -> tuple[General, ...]:
+    return tuple(General.model_validate_json(line) for line in _read("general.jsonl"))
+
+
+def list_tests(settings: Settings) -> list[str]:
+    """The questions that no adapter may be trained on: of these sets, and of the files in TANDEM_HELD_OUT."""
+    tests = [*(one.question for one in read_grounded()), *(one.question for one in read_general())]
+    for name in settings.held_out:
+        try:
+            lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
+            tests += [_Question.model_validate_json(line).question for line in lines if line.strip()]
+        except (OSError, ValidationError) as error:
+            raise TuningError(
+                f"TANDEM_HELD_OUT names {name}, which cannot be read.",
+                remedy='Each of its lines is a JSON object with a "question".',
+            ) from error
+    return tests
+
+
+def _ask_example(example: Example) -> Asked:
+    messages = tuple(ChatMessage(turn.role, turn.content) for turn in example.messages[:-1])
+    room = min(LONGEST_ANSWER, SHORT_ANSWER + len(example.answer) // 2)
+
+    def worth(said: str) -> float:
+        return mark(example.task, said, example.answer)
+
+    return Asked(messages, room, worth)
+
+
+def _read(name: str) -> list[str]:
+    return resources.files("tandem.tuning").joinpath(name).read_text(encoding="utf-8").splitlines()
