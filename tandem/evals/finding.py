@@ -51,9 +51,7 @@ class Finding:
 
 async def find_place(database: Database, model: ModelClient, viewer: Viewer, asked: Asked) -> int | None:
     found = await search(database, model, asked.question, viewer, k=DEPTH)
-    return next(
-        (place for place, hit in enumerate(found.hits, 1) if answers(asked, hit.uri, f"{hit.heading} {hit.text}")), None
-    )
+    return next((place for place, hit in enumerate(found.hits, 1) if answers(asked, hit.uri, hit.in_context)), None)
 
 
 def count_by_uri(questions: Sequence[Asked]) -> int:

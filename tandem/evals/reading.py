@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.nodes.retrieve import PASSAGES
-from graph.reading import Reading, load_calibration, read_passages
+from graph.reading import Reading, read_passages
 from index.search import Hit, search
 from tandem.errors import SourceError
 from tandem.evals.bootstrap import Estimate, estimate_mean
@@ -35,10 +35,9 @@ class Read:
 
 @dataclass(frozen=True)
 class ReaderRun:
-    """At least one question. A reading is sent if its `p_answer` reaches the `bar`."""
+    """At least one question."""
 
     reads: tuple[Read, ...]
-    bar: float
 
     def describe(self) -> dict[str, Any]:
         """The contract of `tandem eval --reader --json`: means with intervals; None: not measured."""
@@ -50,9 +49,9 @@ class ReaderRun:
             },
             "auroc": _rounded(auroc([_chance(r.given) for r in self.reads], [r.asked.answerable for r in self.reads])),
             "as_sent": {
-                "f1": _described(self._answerable, lambda r: 0.0 if self._is_declined(r.given) else _forced_f1(r)),
-                "declined_rightly": _described(self._unanswerable, lambda r: float(self._is_declined(r.given))),
-                "declined_wrongly": _described(self._answerable, lambda r: float(self._is_declined(r.given))),
+                "f1": _described(self._answerable, lambda r: 0.0 if _is_declined(r.given) else _forced_f1(r)),
+                "declined_rightly": _described(self._unanswerable, lambda r: float(_is_declined(r.given))),
+                "declined_wrongly": _described(self._answerable, lambda r: float(_is_declined(r.given))),
             },
             "retrieved": self._describe_retrieved(),
         }
@@ -65,16 +64,13 @@ class ReaderRun:
     def _unanswerable(self) -> list[Read]:
         return [read for read in self.reads if not read.asked.answerable]
 
-    def _is_declined(self, reading: Reading | None) -> bool:
-        return _chance(reading) < self.bar
-
     def _describe_retrieved(self) -> dict[str, Any] | None:
         """Forced to answer; the citations of what is sent."""
-        sent = [read for read in self._answerable if not self._is_declined(read.found)]
+        sent = [read for read in self._answerable if not _is_declined(read.found)]
         return {
             "f1": _described(self._answerable, _found_f1),
             "f1_lost": _described(self._answerable, lambda r: _forced_f1(r) - _found_f1(r), bounds=(-1.0, 1.0)),
-            "declined_wrongly": _described(self._answerable, lambda r: float(self._is_declined(r.found))),
+            "declined_wrongly": _described(self._answerable, lambda r: float(_is_declined(r.found))),
             "citation_precision": _described(sent, _cites_rightly),
         }
 
@@ -101,7 +97,7 @@ async def measure_reader(
             hits = (await search(bench.database, bench.model, asked.question, VIEWER, k=PASSAGES)).hits
             found = await read(bench.model, asked.question, hits)
         reads.append(Read(asked, given, found))
-    return ReaderRun(tuple(reads), load_calibration().bar)
+    return ReaderRun(tuple(reads))
 
 
 def _write_passages(folder: Path, passages: Sequence[tuple[str, str]]) -> None:
@@ -124,6 +120,10 @@ def _chance(reading: Reading | None) -> float:
     return reading.p_answer if reading else 0.0
 
 
+def _is_declined(reading: Reading | None) -> bool:
+    return not (reading and reading.is_sent)
+
+
 def _forced_f1(read: Read) -> float:
     return best_f1(_answer(read.given), read.asked.answers)
 
@@ -134,8 +134,11 @@ def _found_f1(read: Read) -> float:
 
 def _cites_rightly(read: Read) -> float:
     """Whether what is cited is of the given passage, or holds an answer too."""
-    cited = read.found.passage.text if read.found else ""
-    return float(_squeeze(cited) in _squeeze(read.asked.passage) or contains(cited, read.asked.answers))
+    if read.found is None:
+        return 0.0
+    cited = read.found.passage
+    own = _squeeze(cited.text) in _squeeze(read.asked.passage)
+    return float(own or contains(cited.in_context, read.asked.answers))
 
 
 def _squeeze(text: str) -> str:
