@@ -1,16 +1,16 @@
 """`tandem eval`: which of prompting, retrieval, fine-tuning or both a team's questions call for, measured."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from tandem.cli.eval_tables import print_comparison, print_reader
 from tandem.cli.workplace import AsJson, Audience, begin, open_database, open_model, run, terminal_viewer
 from tandem.errors import SourceError, TandemError
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from index.audience import Viewer
     from tandem.db.pool import Database
     from tandem.evals.arms import ArmName
-    from tandem.evals.comparison import ArmRun, Comparison
+    from tandem.evals.comparison import Comparison
+    from tandem.evals.reading import ReaderRun
     from tandem.evals.workbench import OnProgress
     from tandem.models.client import ModelClient
     from tandem.settings import Settings
@@ -38,10 +39,18 @@ def evaluate(
     replies: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", help="Write what every arm said to each question there.")
     ] = None,
+    reader: Annotated[
+        bool, typer.Option("--reader", help="Measure the reader by itself instead; each line has its `passage`.")
+    ] = False,
     audience: Audience = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the same questions in up to five ways, and say which way they call for, and why."""
+    if reader:
+        if arms or docs or plot or replies:
+            raise typer.BadParameter("goes with --json alone.", param_hint="--reader")
+        _evaluate_reader(questions, as_json)
+        return
     from tandem.evals.picture import draw_comparison
     from tandem.evals.qa import Asked, read_asked
     from tandem.evals.recommendation import recommend
@@ -55,14 +64,8 @@ def evaluate(
     async def compare() -> "Comparison":
         from tandem.evals.comparison import compare_arms
 
-        with _progress() as bar:
-            task = bar.add_task("Starting", total=None)
-
-            def report(text: str, done: int, total: int) -> None:
-                bar.update(task, description=text, completed=done, total=total)
-
+        with _reporting() as report:
             async with _open_documents(settings, docs, audience, report) as (own, database, model, viewer):
-                bar.reset(task)  # the time left is that of the questions
                 return await compare_arms(own, database, model, viewer, asked, wanted, report)
 
     compared = run(compare())
@@ -70,11 +73,32 @@ def evaluate(
     if as_json:
         print(json.dumps(compared.describe() | {"recommendation": recommendation}))
     else:
-        _print_comparison(compared, recommendation)
+        print_comparison(compared, recommendation)
     if replies is not None:
         _write_lines(replies, compared.describe_replies())
     if plot is not None:
         draw_comparison(compared, recommendation, plot)
+
+
+def _evaluate_reader(questions: Path, as_json: bool) -> None:
+    from tandem.evals.qa import PASSAGES, OnPassage, read_asked
+
+    settings = begin("eval", quiet=True)
+    asked = read_asked(questions, OnPassage, remedy=PASSAGES)
+
+    async def measure() -> "ReaderRun":
+        from tandem.evals.reading import measure_reader
+        from tandem.evals.workbench import open_workbench
+
+        with _reporting() as report:
+            async with open_workbench(settings) as bench:
+                return await measure_reader(bench, asked, report)
+
+    figures = run(measure()).describe()
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        print_reader(figures)
 
 
 @asynccontextmanager
@@ -110,45 +134,16 @@ def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
         raise TandemError(f"{path} cannot be written: {error.strerror}.", remedy="Give another path.") from error
 
 
-def _progress() -> Progress:
+@contextmanager
+def _reporting() -> "Iterator[OnProgress]":
+    """A bar with the time left; each stretch of work, with a total of its own, is timed by itself."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting", total=None)
 
+        def report(text: str, done: int, total: int) -> None:
+            if bar.tasks[0].total != total:
+                bar.reset(task, total=total)
+            bar.update(task, description=text, completed=done)
 
-def _print_comparison(compared: "Comparison", recommendation: str) -> None:
-    console, table = Console(highlight=False), Table(box=None, pad_edge=False)
-    table.add_column("arm", no_wrap=True)
-    headings = ("right", "EM", "F1", "contained", "declined rightly", "wrongly", "cited right", "of all", "tokens",
-                "p50 ms", "p95 ms", "cost of 1,000")  # fmt: skip
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    figures = compared.describe()
-    for arm, own in compared.arms.items():
-        table.add_row(arm, *_describe_row(own, figures["arms"][arm]))
-    if compared.oracle:
-        oracle = compared.oracle
-        table.add_row("oracle", f"{oracle.right:.2f}", *[""] * 7, f"{oracle.tokens:,.0f}", style="dim")
-    console.print(table)
-    if compared.finding and (found := compared.finding.describe()):
-        told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-        console.print(f"Retrieval on its own: {told} (judged by {compared.finding.judged_by}).", markup=False)
-    for arm, reason in compared.left_out.items():
-        console.print(f"Left out: {arm}, as {reason}.", style="yellow", markup=False)
-    console.print(f"\n{recommendation}", style="bold", markup=False)
-
-
-def _describe_row(own: "ArmRun", figures: dict[str, Any]) -> list[str]:
-    def share(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2f}"
-
-    wrongly = own.estimate("declined", answerable=True).mean if own.answerable else None
-    return [
-        f"{own.right.mean:.2f} ({own.right.low:.2f} to {own.right.high:.2f})",
-        *map(share, figures["answerable"].values()),
-        share(figures["unanswerable"]["declined"]),
-        share(wrongly),
-        *map(share, figures["citations"].values()),
-        f"{figures['tokens']:,.0f}",
-        *(f"{value:,.0f}" for value in figures["latency_ms"].values()),
-        f"{figures['cost_per_1000']:.3g}",
-    ]
+        yield report

@@ -45,16 +45,13 @@ class Finding:
             return "the document's address"
         if not self.by_uri:
             return "an answer's text in the passage"
-        return (
-            f"the document's address where it is given ({self.by_uri} questions), else an answer's text in the passage"
-        )
+        given = f"{self.by_uri} of {len(self.places)}"
+        return f"the document's address where it is given ({given}), else an answer's text in the passage"
 
 
 async def find_place(database: Database, model: ModelClient, viewer: Viewer, asked: Asked) -> int | None:
     found = await search(database, model, asked.question, viewer, k=DEPTH)
-    return next(
-        (place for place, hit in enumerate(found.hits, 1) if answers(asked, hit.uri, f"{hit.heading} {hit.text}")), None
-    )
+    return next((place for place, hit in enumerate(found.hits, 1) if answers(asked, hit.uri, hit.in_context)), None)
 
 
 def count_by_uri(questions: Sequence[Asked]) -> int:

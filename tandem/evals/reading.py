@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from graph.nodes.retrieve import PASSAGES as FOUND
+from graph.nodes.retrieve import PASSAGES
+from graph.reading import Reading, read_passages
 from index.search import Hit, search
 from tandem.errors import SourceError
 from tandem.evals.bootstrap import Estimate, estimate_mean
@@ -19,39 +20,22 @@ from tandem.evals.separation import auroc
 from tandem.evals.workbench import VIEWER, OnProgress, Workbench
 from tandem.models.client import ModelClient
 
-
-class Reading(Protocol):
-    """What the reader makes of passages. `answer` is its draft, whatever `p_answer` says: the chance, 0 to 1, that the
-    passages answer the question. `cited` are those that the draft stands on."""
-
-    @property
-    def answer(self) -> str: ...
-
-    @property
-    def cited(self) -> Sequence[Hit]: ...
-
-    @property
-    def p_answer(self) -> float: ...
-
-    @property
-    def is_sent(self) -> bool: ...
-
-
-ReadPassages = Callable[[ModelClient, str, Sequence[Hit]], Awaitable[Reading]]
+ReadPassages = Callable[[ModelClient, str, Sequence[Hit]], Awaitable[Reading | None]]
 
 
 @dataclass(frozen=True)
 class Read:
-    """One question, read with its own passage and, where that was tried, with what search found in its place."""
+    """One question, read with its own passage and, if it is answerable, with what search found in its place; None where
+    the reader made nothing of it."""
 
     asked: OnPassage
-    given: Reading
-    found: Reading | None = None
+    given: Reading | None
+    found: Reading | None
 
 
 @dataclass(frozen=True)
 class ReaderRun:
-    """At least one reading."""
+    """At least one question."""
 
     reads: tuple[Read, ...]
 
@@ -60,14 +44,14 @@ class ReaderRun:
         return {
             "questions": len(self.reads),
             "forced": {
-                "em": _described(self._answerable, lambda r: best_em(r.given.answer, r.asked.answers)),
+                "em": _described(self._answerable, lambda r: best_em(_answer(r.given), r.asked.answers)),
                 "f1": _described(self._answerable, _forced_f1),
             },
-            "auroc": _rounded(auroc([r.given.p_answer for r in self.reads], [r.asked.answerable for r in self.reads])),
+            "auroc": _rounded(auroc([_chance(r.given) for r in self.reads], [r.asked.answerable for r in self.reads])),
             "as_sent": {
-                "f1": _described(self._answerable, _sent_f1),
-                "declined_rightly": _described(self._unanswerable, lambda r: float(not r.given.is_sent)),
-                "declined_wrongly": _described(self._answerable, lambda r: float(not r.given.is_sent)),
+                "f1": _described(self._answerable, lambda r: 0.0 if _is_declined(r.given) else _forced_f1(r)),
+                "declined_rightly": _described(self._unanswerable, lambda r: float(_is_declined(r.given))),
+                "declined_wrongly": _described(self._answerable, lambda r: float(_is_declined(r.given))),
             },
             "retrieved": self._describe_retrieved(),
         }
@@ -81,22 +65,21 @@ class ReaderRun:
         return [read for read in self.reads if not read.asked.answerable]
 
     def _describe_retrieved(self) -> dict[str, Any] | None:
-        tried = [read for read in self._answerable if read.found is not None]
-        if not tried:
-            return None
-        sent = [read for read in tried if read.found and read.found.is_sent and read.found.cited]
+        """Forced to answer; the citations of what is sent."""
+        sent = [read for read in self._answerable if not _is_declined(read.found)]
         return {
-            "f1": _described(tried, _found_f1),
-            "f1_lost": _described(tried, lambda read: _forced_f1(read) - _found_f1(read), bounds=(-1.0, 1.0)),
-            "citation_precision": _described(sent, _cited_rightly),
+            "f1": _described(self._answerable, _found_f1),
+            "f1_lost": _described(self._answerable, lambda r: _forced_f1(r) - _found_f1(r), bounds=(-1.0, 1.0)),
+            "declined_wrongly": _described(self._answerable, lambda r: float(_is_declined(r.found))),
+            "citation_precision": _described(sent, _cites_rightly),
         }
 
 
 async def measure_reader(
     bench: Workbench,
     questions: Sequence[OnPassage],
-    read_passages: ReadPassages,
     on_progress: OnProgress = lambda *_: None,
+    read: ReadPassages = read_passages,
 ) -> ReaderRun:
     """Indexes all passages into the empty workbench, then reads each question with its own and, if it is answerable,
     with those found among all of them. Raises SourceError, ModelUnavailable, ModelBusy or DatabaseUnavailable."""
@@ -108,11 +91,11 @@ async def measure_reader(
     reads = []
     for done, asked in enumerate(questions):
         on_progress("Reading", done, len(questions))
-        given = await read_passages(bench.model, asked.question, [_as_hit(asked)])
+        given = await read(bench.model, asked.question, [_as_hit(asked)])
         found = None
         if asked.answerable:
-            hits = (await search(bench.database, bench.model, asked.question, VIEWER, k=FOUND)).hits
-            found = await read_passages(bench.model, asked.question, hits) if hits else None
+            hits = (await search(bench.database, bench.model, asked.question, VIEWER, k=PASSAGES)).hits
+            found = await read(bench.model, asked.question, hits)
         reads.append(Read(asked, given, found))
     return ReaderRun(tuple(reads))
 
@@ -129,23 +112,33 @@ def _as_hit(asked: OnPassage) -> Hit:
     return Hit(0, 0, "given", asked.title, "", "given:", asked.passage, 0, 1.0, 1.0, 0.0, 1.0, now, now)
 
 
+def _answer(reading: Reading | None) -> str:
+    return reading.answer if reading else ""
+
+
+def _chance(reading: Reading | None) -> float:
+    return reading.p_answer if reading else 0.0
+
+
+def _is_declined(reading: Reading | None) -> bool:
+    return not (reading and reading.is_sent)
+
+
 def _forced_f1(read: Read) -> float:
-    return best_f1(read.given.answer, read.asked.answers)
-
-
-def _sent_f1(read: Read) -> float:
-    return _forced_f1(read) if read.given.is_sent else 0.0
+    return best_f1(_answer(read.given), read.asked.answers)
 
 
 def _found_f1(read: Read) -> float:
-    return best_f1(read.found.answer, read.asked.answers) if read.found else 0.0
+    return best_f1(_answer(read.found), read.asked.answers)
 
 
-def _cited_rightly(read: Read) -> float:
-    """The share of what is cited that is of the given passage, or holds an answer too."""
-    cited = read.found.cited if read.found else ()
-    own = _squeeze(read.asked.passage)
-    return sum(_squeeze(hit.text) in own or contains(hit.text, read.asked.answers) for hit in cited) / len(cited)
+def _cites_rightly(read: Read) -> float:
+    """Whether what is cited is of the given passage, or holds an answer too."""
+    if read.found is None:
+        return 0.0
+    cited = read.found.passage
+    own = _squeeze(cited.text) in _squeeze(read.asked.passage)
+    return float(own or contains(cited.in_context, read.asked.answers))
 
 
 def _squeeze(text: str) -> str:

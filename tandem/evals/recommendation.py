@@ -24,6 +24,8 @@ PLAIN: tuple[ArmName, ...] = ("prompt", "retrieval", "tuned", "tuned+retrieval")
 READERS: tuple[ArmName, ...] = ("retrieval", "tuned+retrieval")
 POOR = 0.5
 SAVING = 0.9
+MATTERS = 0.05
+"""Of all questions: a difference that would matter if it were not luck."""
 MARGIN = 0.05
 """Of all questions: what Tandem may get fewer right, for sure, and still be said to get no fewer."""
 GAP = 0.1
@@ -60,7 +62,11 @@ def _sentences(compared: Comparison) -> Iterator[str]:
     if len([arm for arm in arms if arm in PLAIN]) == 1:
         yield f"Only {CALLED[chosen]} was tried: it gets {_of_100(arms[chosen].right)} right."
     else:
-        yield f"Your questions call for {CALL_FOR[chosen]}."
+        best = _find_best(compared)
+        if best != chosen and compared.difference(best, chosen).mean >= MATTERS:
+            yield f"{len(compared.questions):,} questions are too few to tell what yours call for."
+        else:
+            yield f"Your questions call for {CALL_FOR[chosen]}."
         yield f"{_capital(CALLED[chosen])} gets {_of_100(arms[chosen].right)} right."
     yield from _tell_effects(compared)
     yield from _tell_noise(compared, chosen)

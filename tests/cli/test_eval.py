@@ -66,7 +66,7 @@ async def test_json_and_picture(model_settings: Settings, house: Path) -> None:
     assert retrieval["retrieval"] == {"recall@1": 1, "recall@5": 1, "mrr": 1}
     assert retrieval["citations"] == {"precision": 1, "recall": 1}
     assert measured["details"]["left_out"] == {"tuned": "no adapter is in service"}
-    assert measured["details"]["retrieval_judged_by"].startswith("the document's address where it is given (1 ")
+    assert measured["details"]["retrieval_judged_by"].startswith("the document's address where it is given (1 of 2)")
     assert "Not tried: fine-tuning" in measured["recommendation"]
     said = [json.loads(line) for line in (house / "replies.jsonl").read_text().splitlines()]
     assert [row["arm"] for row in said] == ["prompt", "retrieval"] * 3

@@ -34,5 +34,5 @@ def test_figures() -> None:
     assert found.describe() == {"recall@1": 0.25, "recall@5": 0.5, "mrr": round((1 + 1 / 4 + 1 / 6) / 4, 4)}
     assert found.judged_by == "the document's address"
     assert Finding((1,), 0).judged_by == "an answer's text in the passage"
-    assert Finding((1, 2), 1).judged_by.startswith("the document's address where it is given (1 questions)")
+    assert Finding((1, 2), 1).judged_by.startswith("the document's address where it is given (1 of 2)")
     assert Finding((), 0).describe() is None

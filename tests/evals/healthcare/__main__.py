@@ -1,4 +1,4 @@
-"""`python -m tests.evals.healthcare make DATA OUT`: the material; `judge OUT REPLIES`: whether the decision holds.
+"""`python -m tests.evals.healthcare make DATA OUT`: the material; `train OUT`; `judge OUT REPLIES`: whether it holds.
 
 OUT gets `before/` and `after/` (the documents, as they were trained and as they are asked about), `train.jsonl` and
 `validation.jsonl` (lessons), `qa.jsonl` (what `tandem eval` reads), `practice.jsonl` (the same on other facts, for
@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tandem.settings import read_settings
 from tests.evals.healthcare.facts import read_medquad
 from tests.evals.healthcare.material import HealthQuestion, Material, make_material, write_folder
+from tests.evals.healthcare.training import train
 from tests.evals.healthcare.verdict import judge, read_lines
 
 VALIDATED = 8
@@ -77,10 +79,18 @@ def main() -> None:
     making = commands.add_parser("make")
     making.add_argument("data", type=Path, help="the folder of MedQuAD's qa.jsonl.gz")
     making.add_argument("out", type=Path)
+    training = commands.add_parser("train")
+    training.add_argument("out", type=Path)
     judging = commands.add_parser("judge")
     judging.add_argument("out", type=Path)
     judging.add_argument("replies", type=Path, help="what `tandem eval --replies` wrote")
     arguments = parser.parse_args()
+    if arguments.command == "train":
+        card = train(read_settings(), arguments.out)
+        print(
+            f"{card.name} is in service; it has seen {len(card.snapshot.documents) if card.snapshot else 0} documents"
+        )
+        return
     if arguments.command == "judge":
         raise SystemExit(0 if tell_verdict(arguments.out, arguments.replies) else 1)
     material = make(arguments.data, arguments.out)
