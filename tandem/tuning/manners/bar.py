@@ -53,7 +53,7 @@ def as_hit(passage: Passage) -> Hit:
 
 
 def fit_bar(signs: Sequence[Signs], answered: Sequence[bool], groups: Sequence[str]) -> tuple[Bar, float]:
-    """The bar, and the AUROC of the chances that rows have without themselves. Questions on one passage are one group."""
+    """The bar, and the AUROC of chances that were fitted without the row. Questions on one passage are one group."""
     rows = np.array([[asdict(one)[name] for name in NAMES] for one in signs])
     right = np.array(answered)
     folds = split_folds(len(rows), groups, seed=0, folds=FOLDS)
