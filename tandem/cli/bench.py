@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tandem.cli.workplace import AsJson, begin, run
+from tandem.cli.routes_table import print_routes
+from tandem.cli.workplace import AsJson, begin, open_model, run
 
 if TYPE_CHECKING:
     from tandem.evals.replay import ReplayRun
@@ -109,6 +110,30 @@ def replay(
         _print_replay(measured)
     if measured.difference:
         raise SystemExit(1)
+
+
+@commands.command("routes")
+def routes(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds outcomes.jsonl.")],
+    as_json: AsJson = False,
+) -> None:
+    """Judge the choice between memory and retrieval on graded outcomes of both, cross-validated by question."""
+    from tandem.evals.outcomes import read_outcomes
+    from tandem.evals.routes import bench_routes, embed_outcomes
+
+    settings = begin("bench", quiet=True)
+    outcomes = read_outcomes(folder)
+
+    async def measure() -> dict[str, Any]:
+        async with open_model(settings) as model:
+            vectors = await embed_outcomes(model, outcomes)
+        return bench_routes(outcomes, vectors)
+
+    measured = run(measure())
+    if as_json:
+        print(json.dumps(measured))
+    else:
+        print_routes(measured)
 
 
 async def _on_workbench(
