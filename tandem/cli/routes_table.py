@@ -1,4 +1,4 @@
-"""How `tandem bench routes` is shown to people."""
+"""How `tandem bench routes` and `tandem bench coverage` are shown to people."""
 
 from typing import Any
 
@@ -50,3 +50,22 @@ def _print_choices(console: Console, figures: dict[str, Any]) -> None:
         table.add_row(text, f"{own['read']:.0%}", f"{own['grounded']:.0%}", f"{own['right']:.1%}", interval)
     console.print(table)
     console.print()
+
+
+def print_coverage(measured: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    console.print(
+        f"{measured['questions']:,} questions. Told apart by a model that had not seen the collection: AUROC"
+        f" {measured['auroc']:.4f}, calibration error {measured['ece']:.3f}; by the one that ships"
+        f" {measured['shipped']:.4f}."
+    )
+    table = Table("collection", "AUROC", box=None)
+    for name, area in measured["collections"].items():
+        table.add_row(name, f"{area:.4f}")
+    console.print(table)
+    routes = Table("route, before anything is graded", *measured["routes"]["covered"], box=None)
+    for kind, counts in measured["routes"].items():
+        routes.add_row(kind.replace("_", " "), *map(str, counts.values()))
+    console.print(routes)
+    took = measured["decision_ms"]
+    console.print(f"A decision takes {took['p50']:.1f} ms (p50), {took['p95']:.1f} ms (p95) besides the search.")
