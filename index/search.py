@@ -109,7 +109,7 @@ async def search(
     async with read_as(database, viewer) as connection:
         version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
         if version is None:
-            return SearchResult((), "none", 0.0)
+            return SearchResult((), "none", 0.0, embedding)
         found = dict(zip(version["terms"], version["chunks_with"], strict=True))
         term_weights = weigh_query(terms, found, version["chunks"])
         in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))

@@ -11,6 +11,7 @@ from tandem.cli import (
     doctor,
     index,
     model,
+    routing,
     search,
     serve,
     source,
@@ -55,6 +56,7 @@ app.command("up")(up.up)
 app.command("slack")(serve.slack)
 app.command("discord")(serve.discord)
 app.add_typer(model.commands, name="model")
+app.add_typer(routing.commands, name="routing")
 tune.commands.command("run")(tune_run.train)
 tune.commands.command("gate")(tune_run.gate)
 app.add_typer(tune.commands, name="tune")
