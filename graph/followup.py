@@ -36,14 +36,15 @@ _BEFORE_POINTING = frozenset(
 # Words that name no subject: a question of these alone is about something that was said before.
 _EMPTY = frozenset(
     _WORD.findall(
-        "a an the and but or so if of to in on at for from with by about as than into per up out over again more most"
-        " less least very too also even only just yet still ever not no yes who whom whose what which when where why"
-        " how long many much often far soon early late i me my mine we us our you your it its they them their he she him her"
-        " his this that these those one ones there here then same else instead other another any all both each every some"
-        " am is are was were be been being do does did done have has had having can could may might must shall should"
-        " will would need needs needed want get gets got take takes cost costs happen happens apply applies work works"
-        " mean means go goes make makes use say says said tell know called required allowed possible please ok okay"
-        " well start starts begin begins end ends last lasts way thing things don't doesn't isn't can't won't"
+        "a an the and but or so if of to in on at for from with by about as than into per up out over again more"
+        " most less least very too also even only just yet still ever not no yes who whom whose what which when"
+        " where why how long many much often far soon early late i me my mine we us our you your it its they them"
+        " their he she him her his this that these those one ones there here then same else instead other another"
+        " any all both each every some am is are was were be been being do does did done have has had having can"
+        " could may might must shall should will would need needs needed want get gets got take takes cost costs"
+        " happen happens apply applies work works mean means go goes make makes use say says said tell know called"
+        " required allowed possible please ok okay well start starts begin begins end ends last lasts way thing"
+        " things don't doesn't isn't can't won't"
     )
 )
 _DEFINITION = re.compile(r"\W*(?:what|who)(?:'s|’s| is| are)(?: an?)? (?!the\b)\w+\W*\Z", re.IGNORECASE)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from graph.memory import Exchange
 from graph.sentences import strip_citations
-from graph.state import Exchange
 from index.search import Hit
 from tandem.models.client import ChatMessage
 

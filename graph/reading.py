@@ -10,11 +10,14 @@ import math
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 
+from pydantic import TypeAdapter
+
 from graph.prompts import ask_numbered
+from graph.routing.linear import LinearModel
 from graph.sentences import split_sentences, tidy
 from graph.support import content_terms
 from index.search import Hit
@@ -56,45 +59,45 @@ class Signs:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """`model` weighs `Signs`; an answer is sent from the chance `least` on."""
+
+    model: LinearModel
+    least: float
+
+
+@dataclass(frozen=True)
 class Reading:
-    """`answer` stands in `passage`, in the sentence `quote`. `p_answer` is the chance that it answers the question."""
+    """`answer` stands in `passage`, in the sentence `quote`. `p_answer` is the chance that it answers the question;
+    `is_sent` whether that is enough."""
 
     answer: str
     passage: Hit
     quote: str
     p_answer: float
+    is_sent: bool
     signs: Signs
     prompt_tokens: int
     answer_tokens: int
 
-
-@dataclass(frozen=True)
-class Calibration:
-    """A logistic model of `Signs`; `bar` is the chance from which an answer is sent."""
-
-    weights: tuple[float, ...]
-    constant: float
-    bar: float
-
-    def weigh(self, signs: Signs) -> float:
-        total = self.constant + sum(w * sign for w, sign in zip(self.weights, astuple(signs), strict=True))
-        return 1 / (1 + math.exp(-total))
+    @property
+    def cited(self) -> tuple[Hit, ...]:
+        return (self.passage,)
 
 
 @cache
-def load_calibration() -> Calibration:
+def read_bar() -> Bar:
     """The one that was fitted with the adapter that ships (docs/decision.md)."""
-    stored = json.loads((resources.files("graph") / "reading.json").read_text(encoding="utf-8"))
-    return Calibration(tuple(stored["weights"][name] for name in Signs.__dataclass_fields__),
-                       stored["constant"], stored["bar"])  # fmt: skip
+    return TypeAdapter(Bar).validate_json(resources.files("graph").joinpath("reading.json").read_bytes())
 
 
 async def read_passages(
-    model: ModelClient, question: str, passages: Sequence[Hit], *, adapter: str | None = None
+    model: ModelClient, question: str, passages: Sequence[Hit], *, name: str | None = None
 ) -> Reading | None:
     """The best answer that the first READ passages hold, whether it is good or not; None where they hold no text.
 
-    With a foreign server, which takes no grammar, None also where its reply has another form.
+    `name` is the model or adapter that reads; without it, what is in service. With a foreign server, which takes no
+    grammar, None also where its reply has another form.
     """
     given = [(hit, plain) for hit in passages[:READ] if (plain := plain_text(hit.in_context)[:LONGEST])]
     if not given:
@@ -105,7 +108,7 @@ async def read_passages(
         ask_numbered(question, titled),
         max_tokens=ANSWER_TOKENS,
         grammar=quotation_grammar([text for _, text in given]),
-        model=adapter,
+        model=name,
     )
     async with aclosing(call) as draft:
         async for delta in draft:
@@ -121,7 +124,9 @@ async def read_passages(
     quote = find_quote(answer, hit.in_context)
     [asked, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
     signs = weigh_signs(question, hit, text, quote, logprobs, float(asked @ said))
-    return Reading(answer, hit, quote, load_calibration().weigh(signs), signs, prompt_tokens, answer_tokens)
+    bar = read_bar()
+    chance = bar.model.chance(asdict(signs))
+    return Reading(answer, hit, quote, chance, chance >= bar.least, signs, prompt_tokens, answer_tokens)
 
 
 def quotation_grammar(texts: Sequence[str]) -> str:
@@ -168,3 +173,12 @@ def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Se
 def find_names(question: str) -> list[str]:
     """Capitalised words, but for the first word of the question."""
     return [word for word in re.findall(r"[A-Za-z][\w’'-]+", question)[1:] if word[0].isupper()]
+
+
+def find_missing(question: str, passages: Sequence[Hit]) -> list[str]:
+    """The question's words, in its order, whose terms none of the first READ passages holds."""
+    held: set[int] = set()
+    for hit in passages[:READ]:
+        held |= content_terms(f"{hit.title} {hit.heading} {hit.in_context}")
+    words = re.findall(r"\w[\w’'.-]*\w|\w", question)
+    return list(dict.fromkeys(word for word in words if (terms := content_terms(word)) and not terms & held))

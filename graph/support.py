@@ -17,7 +17,7 @@ STOP_TERMS = frozenset(
         "in is it its into may me might more most must my no nor not of on or our she should so some such than "
         "that the their them then there these they this those to too us was we were what when where which who whom "
         "why will with would you your also any all each other only very passage passages according answer question "
-        "following based provided text states"
+        "following based provided text states many much get got like want need know tell please"
     )
 )
 

@@ -1,7 +1,7 @@
 """Duplicates: passages that say the same count as one hit.
 
 The same means almost all words, whatever their order and marks; a number or a "not" more or less makes a difference.
-The cosine cannot tell: steps for the middle and for the end of the year lie as near to each other (0.97) as copies.
+The cosine cannot tell: steps for the middle and for the end of the year lie nearer to each other (0.97) than copies.
 """
 
 from collections.abc import Sequence

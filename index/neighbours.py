@@ -10,7 +10,7 @@ from tandem.db.pool import Connection
 from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "search.sql")
-MOST_TOKENS = 30
+MOST_TOKENS = 60
 """Of what is joined on either side, as `estimate_tokens` counts them."""
 _UNIT = re.compile(r".+?(?:[.!?][\"'”’)\]*_]*\s+|\n+|\Z)", re.DOTALL)  # a sentence or a line, with the space after it
 

@@ -31,7 +31,7 @@ FEEDBACK = 2
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_UNDER_FILTERS = 20_000
-"""The same, of the chunks that filters leave: the index misses some where most else lies nearer, and is no faster."""
+"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
@@ -45,8 +45,8 @@ MAX_QUERY = 2_000
 class Hit:
     """One passage. `score` is the combination, 0 to 1; `dense` the cosine; `lexical` the raw BM25.
 
-    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and
-    `after` are what stands around its text under the same headings.
+    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and `after` are
+    what stands around its text under the same headings.
     """
 
     chunk_id: int
@@ -114,7 +114,7 @@ async def search(
     async with read_as(database, viewer) as connection:
         version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
         if version is None:
-            return SearchResult((), "none", 0.0)
+            return SearchResult((), "none", 0.0, embedding)
         sides = _find_sides(version, embedder)
         vector = embedding if sides.meaning else NOWHERE
         terms = terms if sides.words else Counter()

@@ -9,15 +9,19 @@ from typing import Any
 from celery import Celery, signals
 from celery.beat import Scheduler
 from celery.platforms import SecurityWarning
+from celery.schedules import crontab
 
 from index.wakeups import RUN_JOBS, make_broker_app
 from tandem.db.server import ensure_server
 from tandem.settings import Settings, read_settings
 from tandem.telemetry import configure_logging
 from workers.metrics import serve_metrics
-from workers.tasks import look_at_sources, run_jobs
+from workers.tasks import learn_routes, look_at_sources, run_jobs
 
 LOOK_AT_SOURCES = "tandem.look_at_sources"
+LEARN = "tandem.learn"
+LEARN_MINUTE = 17
+LEARN_EXPIRES_S = 3600.0
 RECOVER_S = 5.0
 """How often the ledger is looked at without any message: for leases that ran out and retries that came due."""
 
@@ -39,6 +43,11 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
         beat_schedule={
             "look at sources": _every(LOOK_AT_SOURCES, min(max(settings.look_interval_s / 10, 1.0), 30.0)),
             "recover": _every(RUN_JOBS, RECOVER_S),
+            "learn": {
+                "task": LEARN,
+                "schedule": crontab(hour=str(settings.learn_hour), minute=str(LEARN_MINUTE)),
+                "options": {"expires": LEARN_EXPIRES_S, "ignore_result": True},
+            },
         },
     )
 
@@ -49,6 +58,11 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
     @app.task(name=LOOK_AT_SOURCES)  # type: ignore[untyped-decorator]
     def look() -> None:
         look_at_sources(settings)
+
+    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
+    def learn() -> None:
+        if settings.learn_questions and learn_routes(settings, stop):
+            app.send_task(LEARN, expires=LEARN_EXPIRES_S, ignore_result=True)
 
     return app
 

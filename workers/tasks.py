@@ -1,17 +1,20 @@
 """What a message makes a worker do. Each task opens what it needs and closes it again."""
 
 import asyncio
+import logging
 import os
 import socket
 import threading
 import time
 
+from graph.learning.night import learn
 from index.jobs import AT_ONCE, enqueue_due_looks, is_work_due, run_due_jobs
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
+log = logging.getLogger(__name__)
 TURN_S = 20.0
 """How long one message keeps a worker, which then sends itself the next: so none outlives its broker's patience."""
 
@@ -24,6 +27,11 @@ def run_jobs(settings: Settings, stopping: threading.Event) -> None:
 def look_at_sources(settings: Settings) -> None:
     """Asks for a look at every source that is due for one."""
     asyncio.run(_look_at_sources(settings))
+
+
+def learn_routes(settings: Settings, stopping: threading.Event) -> bool:
+    """One turn of the night's learning; says whether there is more to do."""
+    return asyncio.run(_learn_routes(settings, stopping))
 
 
 async def _run_jobs(settings: Settings, stopping: threading.Event) -> None:
@@ -44,6 +52,20 @@ async def _drain(database: Database, model: ModelClient, settings: Settings, sto
         pass
     if time.monotonic() >= turn_ends:
         await send_wakeup(settings, database.conninfo)
+
+
+async def _learn_routes(settings: Settings, stopping: threading.Event) -> bool:
+    turn_ends = time.monotonic() + TURN_S
+
+    def may_go_on() -> bool:
+        return not stopping.is_set() and time.monotonic() < turn_ends
+
+    async with Database.open(settings, max_size=4) as database, ModelClient.open(settings) as model:
+        outcome = await learn(database, model, settings, may_go_on)
+    if isinstance(outcome, bool):
+        return outcome and not stopping.is_set()
+    log.info("the decision was fitted again: %s; in service: %s", outcome.reason, "yes" if outcome.passed else "no")
+    return False
 
 
 async def _look_at_sources(settings: Settings) -> None:

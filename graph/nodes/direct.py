@@ -9,11 +9,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from graph.answers import Delta, Progress
+from graph.memory import Exchange
 from graph.prompts import ask_directly
 from graph.provenance import is_withdrawn
 from graph.receipt import make_answer
 from graph.sentences import strip_citations
-from graph.state import Context, Exchange, State
+from graph.state import Context, State
 
 FIRST_TOKENS = 24
 SURE = -0.62  # mean natural-log probability of the first tokens below which the draft is not sent; see docs/decision.md

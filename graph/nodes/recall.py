@@ -10,9 +10,10 @@ from langgraph.types import Command
 
 from graph.answers import cited_documents
 from graph.followup import make_standalone
+from graph.memory import make_exchange
 from graph.provenance import is_withdrawn
 from graph.records import drop_answer, find_answer
-from graph.state import Context, State, make_exchange
+from graph.state import Context, State
 
 
 async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["retrieve", "__end__"]]:

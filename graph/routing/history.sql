@@ -5,7 +5,7 @@ WITH visible AS (
     SELECT -(embedding <#> %(embedding)s::real[]::halfvec(384)) AS nearness, grounded_right,
         CASE WHEN adapter IS NOT DISTINCT FROM %(adapter)s THEN direct_right END AS direct_right
     FROM graded_questions
-    WHERE workspace = %(workspace)s AND audiences <@ %(audiences)s::text[]
+    WHERE graded_by <> 'nothing' AND workspace = %(workspace)s AND audiences <@ %(audiences)s::text[]
 )
 SELECT *, avg(direct_right) OVER () AS mean_direct, avg(grounded_right) OVER () AS mean_grounded
 FROM visible ORDER BY nearness DESC LIMIT %(nearest)s;

@@ -11,6 +11,7 @@ from tandem.cli import (
     doctor,
     index,
     model,
+    routing,
     search,
     serve,
     source,
@@ -19,6 +20,7 @@ from tandem.cli import (
     tune_run,
     up,
 )
+from tandem.cli import eval as evaluation
 from tandem.errors import TandemError
 
 
@@ -54,6 +56,7 @@ app.command("up")(up.up)
 app.command("slack")(serve.slack)
 app.command("discord")(serve.discord)
 app.add_typer(model.commands, name="model")
+app.add_typer(routing.commands, name="routing")
 tune.commands.command("run")(tune_run.train)
 tune.commands.command("gate")(tune_run.gate)
 app.add_typer(tune.commands, name="tune")
@@ -63,4 +66,5 @@ app.command("watch")(serve.watch)
 app.command("webhooks")(serve.webhooks)
 app.command("migrate")(serve.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
 app.add_typer(bench.commands, name="bench")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -10,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tandem.cli.workplace import AsJson, begin, run
+from tandem.cli.routes_table import print_coverage, print_routes
+from tandem.cli.workplace import AsJson, begin, open_model, run
 
 if TYPE_CHECKING:
     from tandem.evals.replay import ReplayRun
@@ -109,6 +111,64 @@ def replay(
         _print_replay(measured)
     if measured.difference:
         raise SystemExit(1)
+
+
+@commands.command("coverage")
+def coverage(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON lines with `passage` and `question`.")],
+    passages: Annotated[int, typer.Option(min=2, help="Of each file at most so many are indexed.")] = 300,
+    questions: Annotated[int, typer.Option(min=10, help="Of each file at most so many are asked.")] = 100,
+    write: Annotated[Path | None, typer.Option(help="Write the model fitted to all files here, as JSON.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index each file alone, ask it its own questions and the others', and see whether the search tells them apart."""
+    from tandem.evals.coverage import ask_collections, describe_coverage, fit_coverage
+    from tandem.evals.questions import read_questions
+    from tandem.evals.workbench import open_workbench
+
+    settings = begin("bench", quiet=True)
+    found = {f"{file.parent.name}/{file.name}": read_questions(file) for file in files}
+    if len(found) < 2:
+        raise typer.BadParameter("give at least two files, so that each has questions that it does not cover.")
+    with _progress() as bar:
+        task = bar.add_task("Starting", total=None)
+        asked = run(
+            ask_collections(
+                lambda: open_workbench(settings),
+                found,
+                passages,
+                questions,
+                lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            )
+        )
+    if write:
+        write.write_text(json.dumps(asdict(fit_coverage(asked))) + "\n")
+    measured = describe_coverage(asked)
+    print(json.dumps(measured)) if as_json else print_coverage(measured)
+
+
+@commands.command("routes")
+def routes(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds outcomes.jsonl.")],
+    as_json: AsJson = False,
+) -> None:
+    """Judge the choice between memory and retrieval on graded outcomes of both, cross-validated by question."""
+    from tandem.evals.outcomes import read_outcomes
+    from tandem.evals.routes import bench_routes, embed_outcomes
+
+    settings = begin("bench", quiet=True)
+    outcomes = read_outcomes(folder)
+
+    async def measure() -> dict[str, Any]:
+        async with open_model(settings) as model:
+            vectors = await embed_outcomes(model, outcomes)
+        return bench_routes(outcomes, vectors)
+
+    measured = run(measure())
+    if as_json:
+        print(json.dumps(measured))
+    else:
+        print_routes(measured)
 
 
 async def _on_workbench(

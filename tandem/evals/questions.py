@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from tandem.evals.rows import DataError, read_rows
 
-REMEDY = 'Each line is a JSON object with "passage" and "question"; the file may be gzipped.'
+REMEDY = 'Each line is a JSON object with "passage" (or "answer") and "question"; the file may be gzipped.'
 
 
 class Question(BaseModel):
@@ -14,7 +14,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    passage: str = Field(min_length=1)
+    passage: str = Field(min_length=1, validation_alias=AliasChoices("passage", "answer"))
     question: str = Field(min_length=1)
 
 

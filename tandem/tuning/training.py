@@ -67,6 +67,8 @@ class Training:
 
     def go(self, announce: Announce) -> None:
         """Trains to the end and leaves the best adapter, by validation loss, as ADAPTER in the folder."""
+        if self._sum(self.progress.step) != self._world * self.progress.step:
+            raise RuntimeError("The processes resumed at different steps: another run writes to this folder.")
         every = max(1, self._steps // self._run.validations)
         saved = time.monotonic()
         for packs in self._steps_left():

@@ -1,7 +1,6 @@
-"""A trainer without torch, for what happens around training: `stand_in FOLDER` keeps the contract of tuning/run.py.
+"""A trainer without torch, for what happens around training: it keeps the contract of tandem/tuning/run.py.
 
-It takes its steps one by one and remembers where it stood; it cannot learn. `TANDEM_TUNING_PYTHON` names the script
-beside this one, which starts it in place of the real one.
+It takes its steps one by one and remembers where it stood; it cannot learn.
 """
 
 import json
@@ -12,6 +11,14 @@ from pathlib import Path
 from tests.models.lora_files import write_adapter
 
 STEPS = 6
+
+
+def write_interpreter(folder: Path) -> Path:
+    """A script that runs this module whatever it is asked to run."""
+    script = folder / "python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.tuning.stand_in "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 def main(folder: Path) -> None:

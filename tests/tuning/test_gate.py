@@ -15,7 +15,7 @@ from tandem.settings import Settings
 from tandem.tuning.examples import TuningError
 from tandem.tuning.gate import pass_gate
 from tandem.tuning.marks import mark
-from tandem.tuning.sets import Asked, JudgedSet, read_general
+from tandem.tuning.sets import Asked, JudgedSet, chat, read_general
 from tandem.tuning.verdict import Verdict, list_verdicts
 from tests.models.lora_files import write_adapter
 
@@ -39,11 +39,15 @@ async def say(model: ModelClient, question: str, name: str | None = None) -> str
 
 async def make_sets(model: ModelClient) -> tuple[JudgedSet, ...]:
     """What the base says is what was wished for: nothing is better than it, and noise is worse."""
-    asked = []
-    for question in QUESTIONS:
-        wanted = await say(model, question)
-        asked.append(Asked(tuple(ask_directly(question, [])), TOKENS, lambda said, w=wanted: mark("answers", said, w)))
+    asked = [_ask(question, await say(model, question)) for question in QUESTIONS]
     return JudgedSet("answers", tuple(asked), is_held_out=True), JudgedSet("general", tuple(asked))
+
+
+def _ask(question: str, wanted: str) -> Asked:
+    def worth(said: str) -> float:
+        return mark("answers", said, wanted)
+
+    return chat(ask_directly(question, []), TOKENS, worth)
 
 
 async def judge(
@@ -54,8 +58,12 @@ async def judge(
     sets: Sequence[JudgedSet],
     override: str | None = None,
 ) -> Verdict:
-    known = {"judged_by": "ann", "overridden_by": override}
-    return await pass_gate(database, model, settings, card, sets, **known, on_progress=lambda done, total: None)
+    def ignore(done: int, total: int) -> None:
+        return None
+
+    return await pass_gate(
+        database, model, settings, card, sets, judged_by="ann", overridden_by=override, on_progress=ignore
+    )
 
 
 async def test_what_is_worse_stays_out_and_what_is_better_goes_in(

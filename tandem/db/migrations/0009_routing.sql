@@ -6,23 +6,21 @@ ALTER TABLE answers DROP CONSTRAINT answers_route_check, ADD CONSTRAINT answers_
     ADD COLUMN workspace text,
     ADD COLUMN audiences text[];
 
--- A question that was answered on both routes, and how right (0 to 1) each was. It counts where everything that could be
--- seen where it was asked can be seen. `inputs` is what the decision knew. `graded_by`: a person's correction, a verdict, or
--- what the passages bear out. The direct answer is that of `adapter` (NULL: the model without one).
+-- A question that was answered on both routes, and how right (0 to 1) each was; NULL where nothing told. It counts where
+-- everything that could be seen where it was asked can be seen. `inputs` is what the decision knew. `graded_by`: a person's
+-- correction, a verdict, or what the passages bear out. The direct answer is that of `adapter` (NULL: the model alone).
 CREATE TABLE graded_questions (
     answer_id text PRIMARY KEY REFERENCES answers ON DELETE CASCADE,
-    question text NOT NULL,
     embedding halfvec(384) NOT NULL,
     workspace text NOT NULL,
     audiences text[] NOT NULL,
     inputs jsonb NOT NULL,
-    model text NOT NULL,
     adapter text,
-    direct_right real NOT NULL CHECK (direct_right BETWEEN 0 AND 1),
-    grounded_right real NOT NULL CHECK (grounded_right BETWEEN 0 AND 1),
-    direct_logprob real,
-    graded_by text NOT NULL CHECK (graded_by IN ('correction', 'verdict', 'support')),
-    graded_at timestamptz NOT NULL DEFAULT now()
+    direct_right real CHECK (direct_right BETWEEN 0 AND 1),
+    grounded_right real CHECK (grounded_right BETWEEN 0 AND 1),
+    graded_by text NOT NULL CHECK (graded_by IN ('correction', 'verdict', 'support', 'nothing')),
+    graded_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((direct_right IS NULL) = (graded_by = 'nothing') AND (grounded_right IS NULL) = (graded_by = 'nothing'))
 );
 CREATE INDEX graded_questions_by_place ON graded_questions (workspace);
 

@@ -1,6 +1,6 @@
 """The course: all lessons of the adapter that ships, from a folder of the data sets that its card names.
 
-`python -m tandem.tuning.manners.course DATA RUN_FOLDER` writes what the trainer takes.
+`python -m tandem.tuning.manners.course DATA RUN_FOLDER` writes what the trainer takes; `make reader` does the rest.
 """
 
 import random
@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from tandem.models import backend
+from tandem.models.weights import find_weights
+from tandem.settings import read_settings
 from tandem.tuning.lesson import Lesson, write_lessons
 from tandem.tuning.manners.clozes import make_clozes
 from tandem.tuning.manners.lessons import make_direct_lesson, make_reading_lessons
@@ -20,6 +23,7 @@ from tandem.tuning.manners.material import (
     read_rows,
     split_sentences,
 )
+from tandem.tuning.run import RUN, TRAIN, VALIDATION, Run
 
 HELD_OUT = ("squad2/Normans", "squad2/Scottish_Parliament", "squad2/Scottish Parliament")
 """Articles that are never trained on, so that the figures in the card are of unseen ones."""
@@ -76,8 +80,12 @@ def main(
     run: Annotated[Path, typer.Argument(help="The trainer's folder.")],
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
+    backend.start_backend()
+    weights = find_weights(read_settings(), on_gpu=False, requantise=backend.requantise)
+    plan = Run(base=weights.file, learning_rate=5e-4, dropout=0.0, epochs=1, step_tokens=2400, pack_tokens=640, seed=1)
+    (run / RUN).write_text(plan.model_dump_json(indent=2), encoding="utf-8")
     lessons, validation = make_course(data)
-    print(write_lessons(run / "train.jsonl", lessons), "lessons,", write_lessons(run / "validation.jsonl", validation))
+    print(write_lessons(run / TRAIN, lessons), "lessons,", write_lessons(run / VALIDATION, validation))
 
 
 if __name__ == "__main__":

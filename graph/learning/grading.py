@@ -1,0 +1,59 @@
+"""Grading a trial: by a person's correction, else by what people said of the answer sent, else by the documents."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from graph.learning.sample import Logged
+from graph.learning.trial import Trial
+from graph.sentences import strip_citations
+from graph.support import content_terms
+
+GradedBy = Literal["correction", "verdict", "support", "nothing"]
+SAME = 0.5
+"""Share of the shorter text's content terms that the longer one must have to say the same."""
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+
+
+@dataclass(frozen=True)
+class Grade:
+    """How right each route was, 0 to 1; None for both where nothing told (`nothing`)."""
+
+    direct: float | None
+    grounded: float | None
+    by: GradedBy
+
+
+def grade_trial(logged: Logged, trial: Trial) -> Grade:
+    """A verdict on the answer that was sent tells of the route that gave it; the other one is compared with it."""
+    memory, documents = trial.from_memory, trial.from_documents
+    if logged.correction:
+        return Grade(_agree(memory, logged.correction), _agree(documents, logged.correction), "correction")
+    sent = strip_citations(logged.answer)
+    if logged.verdict == "up" and logged.route in ("direct", "grounded"):
+        return Grade(_agree(memory, sent), _agree(documents, sent), "verdict")
+    if logged.verdict == "down" and logged.route == "direct":
+        return Grade(0.0, 0.0 if documents is None else 1 - _agree(documents, sent), "verdict")
+    if logged.verdict == "down" and logged.route == "grounded":
+        # Nothing tells whether memory is right; that it says the same as what was wrong tells that it is not.
+        return Grade(0.0, 0.0, "verdict") if _agree(memory, sent) else Grade(None, None, "nothing")
+    if documents is None:
+        return Grade(None, None, "nothing")
+    # What was not borne out by a passage was not sent, so the documents' answer stands.
+    return Grade(_agree(memory, documents), 1.0, "support")
+
+
+def say_the_same(one: str, other: str) -> bool:
+    """The shorter text's content terms are mostly the other's, and where both name numbers they share one."""
+    terms, numbers = (
+        [content_terms(text) for text in (one, other)],
+        [set(_NUMBER.findall(text)) for text in (one, other)],
+    )
+    if all(numbers) and not numbers[0] & numbers[1]:
+        return False
+    least = min(map(len, terms))
+    return least > 0 and len(terms[0] & terms[1]) / least >= SAME
+
+
+def _agree(text: str | None, wanted: str) -> float:
+    return float(text is not None and say_the_same(text, wanted))

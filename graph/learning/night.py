@@ -1,0 +1,102 @@
+"""A night's work, in turns that may be cut off anywhere: grade a question, and another; then refit, judge, keep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graph.learning.gate import judge
+from graph.learning.graded import keep_grade, list_graded
+from graph.learning.grading import grade_trial, say_the_same
+from graph.learning.judging import estimate_liked, list_judged
+from graph.learning.refit import refit
+from graph.learning.sample import QUERIES, Logged, count_tonight, draw_next
+from graph.learning.trial import Trial, answer_both
+from graph.routing.fits import find_serving, keep_fit
+from graph.routing.policy import Policy
+from tandem.db.pool import Database
+from tandem.models.client import ModelClient
+from tandem.settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a refit: `fit_id` is None where there was none, and `reason` tells why; else what the gate saw."""
+
+    fit_id: int | None
+    passed: bool
+    reason: str
+    report: dict[str, Any]
+
+
+async def grade_next(database: Database, model: ModelClient, settings: Settings) -> bool:
+    """Grades one question, unless the night's quota is used up or none is left; says whether it did."""
+    if await count_tonight(database) >= settings.learn_questions:
+        return False
+    adapter = (await model.describe()).adapter
+    logged = await draw_next(database, adapter)
+    if logged is None:
+        return False
+    await grade_one(database, model, adapter, logged)
+    return True
+
+
+async def grade_one(database: Database, model: ModelClient, adapter: str | None, logged: Logged) -> None:
+    """Answers it on both routes and keeps the grade, and the clash where weights and newer documents disagree."""
+    trial = await answer_both(database, model, logged.question, logged.viewer)
+    await keep_grade(database, logged.id, trial, adapter, grade_trial(logged, trial))
+    if clashes(trial):
+        parameters = {
+            "answer_id": logged.id,
+            "document_id": trial.inputs.staleness.document_id,
+            "adapter": adapter,
+            "from_memory": trial.from_memory,
+            "from_documents": trial.from_documents,
+        }
+        await database.execute(QUERIES["keep_clash"], parameters)
+
+
+def clashes(trial: Trial) -> bool:
+    """Whether the weights say something else than a document that changed after their training."""
+    documents = trial.from_documents
+    return trial.inputs.staleness.stale and documents is not None and not say_the_same(trial.from_memory, documents)
+
+
+async def refit_if_due(database: Database, model: ModelClient, settings: Settings) -> Outcome | None:
+    """A new fit from all that is graded, through the gate; None when nothing new was graded since the last."""
+    row = await database.fetch_one(QUERIES["is_fit_due"])
+    if not row or not row["is_due"]:
+        return None
+    graded = await list_graded(database, (await model.describe()).adapter)
+    made = refit(graded)
+    if isinstance(made, str):
+        return Outcome(None, False, made, {})
+    policy, serving = Policy(settings.policy, settings.wrong_costs), await find_serving(database)
+    verdict = judge(graded, made, serving, policy)
+    judged = await list_judged(database)
+    liked = {
+        name: estimate and dict(zip(("mean", "low", "high"), (round(value, 4) for value in estimate), strict=True))
+        for name, estimate in (
+            ("new", estimate_liked(judged, made.fit, policy)),
+            ("in_service", estimate_liked(judged, serving, policy)),
+        )
+    }
+    report = verdict.report | {"against": f"fit {serving.id}" if serving else "prior", "liked": liked}
+    identity = await keep_fit(database, made.fit, report, passed=verdict.passed)
+    mean, low, _ = verdict.difference
+    reason = f"an answer is worth {mean:+.3f} more ({low:+.3f} at least) than under {report['against']}"
+    return Outcome(identity, verdict.passed, reason, report)
+
+
+async def learn(
+    database: Database, model: ModelClient, settings: Settings, may_go_on: Callable[[], bool]
+) -> Outcome | bool:
+    """One turn: True when there is more to do, False when nothing was left, else what came of the refit."""
+    while may_go_on():
+        if not await grade_next(database, model, settings):
+            return await refit_if_due(database, model, settings) or False
+    return True
+
+
+async def list_clashes(database: Database) -> list[dict[str, object]]:
+    """For whoever trains, of all audiences: question, from_memory, from_documents, adapter, uri, noticed_at."""
+    return [dict(row) for row in await database.fetch_all(QUERIES["list_clashes"])]

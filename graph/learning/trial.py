@@ -1,0 +1,66 @@
+"""A trial: one logged question, answered again on both routes. Nothing of it is kept as an answer."""
+
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import numpy as np
+from langgraph.checkpoint.memory import InMemorySaver
+from numpy.typing import NDArray
+
+from graph.agent import Agent
+from graph.answers import Done, Question
+from graph.nodes.direct import ANSWER_TOKENS
+from graph.nodes.retrieve import PASSAGES
+from graph.prompts import ask_directly
+from graph.records import drop_answer
+from graph.routing.decision import FixedRouter
+from graph.routing.inputs import Inputs, gather_inputs
+from graph.sentences import strip_citations
+from index.audience import Viewer
+from index.search import search
+from tandem.db.pool import Database
+from tandem.models.client import ModelClient
+
+WIDTH = 384
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`from_documents` is None where the passages were not enough. `embedding` (384,) is the question's, zero for one
+    without a word: it is like no other."""
+
+    from_memory: str
+    from_documents: str | None
+    inputs: Inputs
+    embedding: NDArray[np.float32]
+
+
+async def answer_both(database: Database, model: ModelClient, question: str, viewer: Viewer) -> Trial:
+    """Raises what search and the model client raise."""
+    found = await search(database, model, question, viewer, k=PASSAGES)
+    inputs = await gather_inputs(database, model, viewer, question, found)
+    return Trial(
+        await _ask_memory(model, question),
+        await _ask_documents(database, model, question, viewer),
+        inputs,
+        np.zeros(WIDTH, np.float32) if found.embedding is None else found.embedding,
+    )
+
+
+async def _ask_memory(model: ModelClient, question: str) -> str:
+    """The whole draft, whether or not the model is sure of it."""
+    text = ""
+    async with aclosing(model.chat(ask_directly(question, ()), max_tokens=ANSWER_TOKENS)) as draft:
+        async for delta in draft:
+            text += delta.text
+    return strip_citations(text).strip()
+
+
+async def _ask_documents(database: Database, model: ModelClient, question: str, viewer: Viewer) -> str | None:
+    agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), InMemorySaver())
+    identity = f"trial:{secrets.token_hex(8)}"
+    asked = Question(id=identity, text=question, conversation=identity, viewer=viewer, user="trial")
+    [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
+    await drop_answer(database, answer)
+    return strip_citations(answer.answer) if answer.route == "grounded" else None

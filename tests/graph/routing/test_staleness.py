@@ -1,0 +1,38 @@
+"""Weights are stale for a page that says something else than when they were trained, and for no other."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from graph.routing.staleness import find_staleness
+from index.standing import Standing
+from tandem.models.snapshot import SeenDocument, Snapshot
+
+TRAINED = datetime(2026, 4, 1, tzinfo=UTC)
+NOW = TRAINED + timedelta(days=60)
+PAGE = Standing(
+    *(1, "docs", "leave.md", "Leave", "file:///leave.md", "indexed", None, None, None, None, None, "abc"),
+    *(TRAINED - timedelta(days=9), None, None, None, None),
+)
+SNAPSHOT = Snapshot(taken_at=TRAINED, documents=(SeenDocument(id=1, source="docs", path="leave.md", revision="abc"),))
+
+
+def test_a_page_as_it_was_seen_is_not_stale() -> None:
+    assert not find_staleness([PAGE], SNAPSHOT, NOW).stale
+
+
+def test_a_page_with_another_revision_is_stale_whatever_its_date_says() -> None:
+    changed = replace(PAGE, revision="def")
+    found = find_staleness([replace(PAGE, id=2), changed], SNAPSHOT, NOW)
+    assert (found.document_id, found.title, found.trained_at) == (1, "Leave", TRAINED)
+
+
+def test_a_page_that_was_not_seen_is_stale_if_it_changed_since() -> None:
+    new = replace(PAGE, id=2, changed_at=TRAINED + timedelta(days=1))
+    assert find_staleness([new], SNAPSHOT, NOW).changed_at == new.changed_at
+    assert not find_staleness([replace(PAGE, id=2)], SNAPSHOT, NOW).stale
+
+
+def test_without_a_snapshot_nothing_is_stale_and_terms_are_told() -> None:
+    page = replace(PAGE, expires_at=NOW + timedelta(days=3), review_by=TRAINED)
+    found = find_staleness([page], None, NOW)
+    assert (found.stale, found.due, found.expires_in_days) == (False, True, 3.0)
