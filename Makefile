@@ -9,7 +9,7 @@ NATIVE := -DGGML_NATIVE=ON $(if $(filter x86_64 amd64,$(shell uname -m)),-DCMAKE
 CMAKE_ARGS ?= $(NATIVE)
 export CMAKE_ARGS
 
-.PHONY: chat test check lock clean
+.PHONY: chat test check tune reader lock clean
 .DEFAULT_GOAL := chat
 
 chat: .venv/serve
@@ -38,9 +38,27 @@ $(BIN)/uv:
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
+tune: .venv-tune/ready
+
+# Plain pip, which takes whatever torch this machine's index offers; PIP_ARGS may name another index.
+.venv-tune/ready: pyproject.toml
+	@$(PYTHON) -m venv .venv-tune
+	@echo "Installing torch, transformers and peft into .venv-tune, for training alone."
+	@.venv-tune/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
+		$$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['tune'])")
+	@.venv-tune/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# The adapter that ships (docs/reader.md): DATA is the folder of its data sets, RUN a folder for the run.
+reader: .venv/serve tune
+	$(BIN)/python -m tandem.tuning.manners.course "$(DATA)" "$(RUN)"
+	.venv-tune/bin/python -m tandem.tuning.trainer "$(RUN)"
+	$(BIN)/python -m tandem.tuning.manners.shipping "$(RUN)/adapter.gguf" docs/reader.md
+	$(BIN)/python -m tandem.tuning.manners.bar "$(DATA)" graph/reading.json
+
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.lock
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-tune build *.egg-info

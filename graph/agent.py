@@ -22,6 +22,7 @@ from graph.records import find_last_answer, store_correction, store_feedback
 from graph.routing.decision import Router
 from graph.routing.policy import Policy
 from graph.routing.router import ServingRouter
+from graph.scope import split_scope
 from graph.state import Context, State
 from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
@@ -55,16 +56,18 @@ class Agent:
         """Yields progress and text as they come, and at the end Done with the kept answer.
 
         The same `question.id` again yields the answer that was given before, and nothing is asked of the model.
-        Raises QuestionRejected for an empty or too long question, and what search and the model client raise.
+        Raises QuestionRejected for an empty or too long question, SourceError or FilterError for a scope that cannot be
+        searched, and what search and the model client raise.
         """
         text = question.text.strip()
-        if not text:
-            raise QuestionRejected("The question is empty.")
         if len(text) > LONGEST_QUESTION:
             raise QuestionRejected(
                 f"The question has {len(text):,} characters; {LONGEST_QUESTION:,} is the most I read."
             )
-        context = Context(question, self._database, self._model, self._router)
+        asked, filters = await split_scope(self._database, question.viewer, text)
+        if not asked:
+            raise QuestionRejected("The question is empty.")
+        context = Context(question, asked, filters, self._database, self._model, self._router)
         config: RunnableConfig = {"configurable": {"thread_id": question.conversation}}
         answer: Answer | None = None
         async for mode, event in self._graph.astream(

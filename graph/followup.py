@@ -3,20 +3,67 @@
 import re
 from collections.abc import Sequence
 
-_LEANING = re.compile(
-    r"\b(it|its|they|them|their|this|that|these|those|he|she|him|her|there|then|one|ones|same|else|instead|also)\b"
-    r"|^(and|but|or|so|why|how come|what about|how about|what if|really|which|who|when|where)\b",
+from graph.routing.traits import read_traits
+
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+_CLAUSE_END = re.compile(
+    r"[,;:.?!]|\b(?:if|when|once|after|before|while|because|and|or|but|so)\b(?! (?:it|this|that|them)\b)", re.IGNORECASE
+)
+_ELLIPSIS = re.compile(
+    r"\W*(?:(?:and|but|or|so|ok|okay|then)\W+)?(?:what|how) (?:about|if|else)\b"
+    r"|\W*(?:why not|how come|the same|like what)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+")
-LEANING_WORDS = 12  # a longer question says by itself what it is about
-SHORT_WORDS = 3
+_CONTINUES = re.compile(r"\W*(?:and|but|or|so|also|then|even|only|really|not)\b", re.IGNORECASE)
+_EXPLETIVE = re.compile(
+    r"\b(?:(?:is|was|are|were|be) there\b|there(?:'s|’s| (?:is|are|was|were|will|must))\b"
+    r"|(?:is|was|would) it (?:\w+ )?(?:ok|okay|true|possible|allowed|safe|legal|mandatory|necessary|required|fine"
+    r"|normal|worth) (?:to|that|if|for)\b"
+    r"|(?:this|that) (?:year|month|week|quarter|morning|afternoon|time|summer|winter)\b)",
+    re.IGNORECASE,
+)
+_PRONOUNS = frozenset(["it", "they", "them", "he", "she", "him", "both", "neither", "ones", "former", "latter"])
+_POSSESSIVES = frozenset(["its", "their", "theirs", "his", "her", "hers"])
+_POINTING = frozenset(["this", "that", "these", "those", "such"])
+_BACK = frozenset(["same", "else", "instead", "there", "then", "afterwards", "otherwise"])
+# Before "this" or "that" they make it point to something; after a noun it opens a clause of its own.
+_BEFORE_POINTING = frozenset(
+    _WORD.findall(
+        "is are was were does do did will would can could should may must has have for of about with by after before to"
+        " like from in on under at than"
+    )
+)
+# Words that name no subject: a question of these alone is about something that was said before.
+_EMPTY = frozenset(
+    _WORD.findall(
+        "a an the and but or so if of to in on at for from with by about as than into per up out over again more"
+        " most less least very too also even only just yet still ever not no yes who whom whose what which when"
+        " where why how long many much often far soon early late i me my mine we us our you your it its they them"
+        " their he she him her his this that these those one ones there here then same else instead other another"
+        " any all both each every some am is are was were be been being do does did done have has had having can"
+        " could may might must shall should will would need needs needed want get gets got take takes cost costs"
+        " happen happens apply applies work works mean means go goes make makes use say says said tell know called"
+        " required allowed possible please ok okay well start starts begin begins end ends last lasts way thing"
+        " things don't doesn't isn't can't won't"
+    )
+)
+_DEFINITION = re.compile(r"\W*(?:what|who)(?:'s|’s| is| are)(?: an?)? (?!the\b)\w+\W*\Z", re.IGNORECASE)
 
 
 def leans_on_history(question: str) -> bool:
-    """Says whether the question points back: short, with a pronoun or an opening such as "and", or a few bare words."""
-    words = len(_WORD.findall(question))
-    return words <= SHORT_WORDS or (words <= LEANING_WORDS and bool(_LEANING.search(question.strip())))
+    """Says whether the question needs the one before it: it goes on with it, points back to it, or names no subject.
+
+    A pronoun whose noun stands in an earlier clause of the question itself points to that.
+    """
+    if read_traits(question).small_talk:
+        return False
+    text = _EXPLETIVE.sub(" ", question)
+    subjects = _find_subjects(text)
+    if _ELLIPSIS.match(question) or (_CONTINUES.match(question) and len(subjects) <= 2):
+        return True
+    if _points_back(text):
+        return True
+    return len(subjects) <= 1 and not any(map(_is_name, subjects)) and not _DEFINITION.match(question)
 
 
 def make_standalone(question: str, earlier: Sequence[str]) -> str:
@@ -27,3 +74,32 @@ def make_standalone(question: str, earlier: Sequence[str]) -> str:
     if not earlier or not leans_on_history(question):
         return question
     return f"{earlier[-1]} {question}"
+
+
+def _points_back(text: str) -> bool:
+    clauses = [[word.lower() for word in _WORD.findall(clause)] for clause in _CLAUSE_END.split(text)]
+    named = False  # by an earlier clause
+    for words in clauses:
+        for at, word in enumerate(words):
+            is_last = at == len(words) - 1
+            points = (
+                word in _PRONOUNS
+                or (word in _POINTING and (is_last or at == 0 or words[at - 1] in _BEFORE_POINTING))
+                or (word in _BACK and is_last)
+                or (word == "one" and is_last)
+            )
+            if points and not named:
+                return True
+            if word in _POSSESSIVES and not named and not any(other not in _EMPTY for other in words[:at]):
+                return True
+        named = named or any(word not in _EMPTY for word in words)
+    return False
+
+
+def _find_subjects(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text) if word.lower() not in _EMPTY]
+
+
+def _is_name(word: str) -> bool:
+    """Capitalised, or with digits: something by itself. The first word of a question is none of those that name."""
+    return word[0].isupper() or any(map(str.isdigit, word))

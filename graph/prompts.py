@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from graph.memory import Exchange
 from graph.sentences import strip_citations
-from graph.state import Exchange
 from index.search import Hit
 from tandem.models.client import ChatMessage
 
@@ -50,7 +50,7 @@ def ask_from_passages(question: str, passages: Sequence[Hit]) -> list[ChatMessag
     messages = [ChatMessage("system", GROUNDED)]
     for text, asked, answered in EXAMPLES:
         messages += [ChatMessage("user", _frame(text, asked)), ChatMessage("assistant", answered)]
-    texts = [f"{hit.title}{f', {hit.heading}' if hit.heading else ''}: {hit.text}" for hit in passages]
+    texts = [f"{hit.title}{f', {hit.heading}' if hit.heading else ''}: {hit.in_context}" for hit in passages]
     return [*messages, ChatMessage("user", _frame("\n\n".join(texts), question))]
 
 

@@ -33,7 +33,7 @@ async def find_quotes(model: ModelClient, question: str, passages: Sequence[Hit]
     candidates = [
         (passage, sentences, at)
         for passage in passages[:READ]
-        for sentences in [split_sentences(passage.text)]
+        for sentences in [split_sentences(passage.in_context)]
         for at in range(len(sentences))
         if len(sentences[at]) >= SHORTEST and not sentences[at].endswith("?")
     ]

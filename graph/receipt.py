@@ -5,8 +5,21 @@ from graph.provenance import trace_citations
 from graph.records import answer_id
 from graph.routing.decision import Decision
 from graph.state import Context, State
+from index.search import Hit
 
 REASONS = 3
+
+
+def make_citation(n: int, passage: Hit, quote: str) -> Citation:
+    return Citation(
+        n=n,
+        title=f"{passage.title} › {passage.heading}" if passage.heading else passage.title,
+        uri=passage.uri,
+        quote=quote,
+        score=round(passage.score, 4),
+        indexed_at=passage.indexed_at,
+        document_id=passage.document_id,
+    )
 
 
 async def make_answer(

@@ -2,43 +2,18 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, TypedDict
 
 from langgraph.channels import UntrackedValue
 
-from graph.answers import Answer, Question, cited_documents
+from graph.answers import Answer, Question
+from graph.memory import Exchange, keep_recent
+from graph.reading import Reading
 from graph.routing.decision import Decision, Router
+from index.filters import Filters
 from index.search import SearchResult
 from tandem.db.pool import Database
 from tandem.models.client import ChatDelta, ModelClient
-
-REMEMBERED = 8  # exchanges; older ones no longer help a follow-up
-
-
-class Exchange(TypedDict):
-    """One question and its answer, as the checkpointer keeps them; `cited` are the documents that it stands on."""
-
-    question_id: str
-    question: str
-    standalone: str
-    answer: str
-    cited: NotRequired[list[int]]
-
-
-def make_exchange(question: Question, standalone: str, answer: Answer) -> Exchange:
-    return Exchange(
-        question_id=question.id,
-        question=question.text,
-        standalone=standalone,
-        answer=answer.answer,
-        cited=cited_documents(answer.citations),
-    )
-
-
-def keep_recent(history: list[Exchange], added: list[Exchange]) -> list[Exchange]:
-    """Appends exchanges that are new; the same question, answered again after a crash, stays one exchange."""
-    known = {exchange["question_id"] for exchange in history}
-    return (history + [exchange for exchange in added if exchange["question_id"] not in known])[-REMEMBERED:]
 
 
 class State(TypedDict, total=False):
@@ -48,6 +23,7 @@ class State(TypedDict, total=False):
     standalone: Annotated[str, UntrackedValue]
     found: Annotated[SearchResult, UntrackedValue]
     decision: Annotated[Decision, UntrackedValue]
+    reading: Annotated[Reading, UntrackedValue]
     answer: Annotated[Answer, UntrackedValue]
 
 
@@ -78,9 +54,11 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What one run of the graph works with."""
+    """What one run of the graph works with. `asked` is the question's text without its scope, the `filters`."""
 
     question: Question
+    asked: str
+    filters: Filters
     database: Database
     model: ModelClient
     router: Router

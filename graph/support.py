@@ -17,7 +17,7 @@ STOP_TERMS = frozenset(
         "in is it its into may me might more most must my no nor not of on or our she should so some such than "
         "that the their them then there these they this those to too us was we were what when where which who whom "
         "why will with would you your also any all each other only very passage passages according answer question "
-        "following based provided text states"
+        "following based provided text states many much get got like want need know tell please"
     )
 )
 
@@ -46,7 +46,7 @@ def find_support(sentence: str, passages: Sequence[Hit], question: str) -> Suppo
     best: tuple[float, int] | None = None
     support = None
     for passage in passages:
-        sentences = split_sentences(passage.text)
+        sentences = split_sentences(passage.in_context)
         context = content_terms(f"{passage.title} {passage.heading}")
         for at in range(len(sentences)):
             for width in (1, 2):

@@ -45,10 +45,14 @@ class RawDocument:
 
 @dataclass(frozen=True)
 class ExtractedDocument:
-    """A document as text: Markdown, without front matter. `expires_at` and `review_by` are aware times."""
+    """A document as text: Markdown, without front matter. `expires_at` and `review_by` are aware times.
+
+    `language` is an ISO 639-1 code, None where it is not sure.
+    """
 
     title: str
     text: str
+    language: str | None = None
     owner: str | None = None
     licence: str | None = None
     expires_at: datetime | None = None

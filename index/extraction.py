@@ -8,6 +8,7 @@ from index.documents import DocumentError, ExtractedDocument
 from index.encodings import decode_text
 from index.formats import MAX_CHARACTERS, PLAIN, SHEETS, suffix_of
 from index.front_matter import read_time, split_front_matter
+from index.languages import detect_language
 from index.sandbox import convert_apart
 from index.tables import write_records
 
@@ -45,6 +46,7 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
     return ExtractedDocument(
         title=" ".join(_CONTROL.sub("", named).split())[:TITLE_CHARACTERS] or path,
         text=write_records(blocks, every=suffix in SHEETS, limit=MAX_CHARACTERS),
+        language=detect_language(text),
         owner=fields.get("owner"),
         licence=fields.get("licence") or fields.get("license"),
         expires_at=read_time(fields.get("expires_at")),

@@ -184,6 +184,7 @@ async def _swap(
         "stamp": raw.stamp,
         "changed_at": raw.changed_at,
         "title": document.title,
+        "language": document.language,
         "owner": document.owner,
         "licence": document.licence,
         "expires_at": document.expires_at,

@@ -3,6 +3,7 @@
 One statement, so that a reader sees a document as it was or as it is.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 from pgvector import HalfVector, SparseVector
 from psycopg.rows import DictRow
 
-from index.analyser import DIMENSIONS, count_terms, split_words, weigh_query
+from index.analyser import ANALYSER, DIMENSIONS, count_terms, split_words, weigh_query
 from index.audience import Viewer
+from index.duplicates import fold_duplicates
+from index.filters import Filters
+from index.neighbours import join_neighbours
 from index.reader import read_as
-from tandem.db.pool import Database
+from index.versions import VersionError
+from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
 
@@ -25,9 +30,13 @@ FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
 EXACT_UP_TO = 5_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
+EXACT_UNDER_FILTERS = 20_000
+"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
 SHARED = 10_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
+EVERYTHING = Filters()
+NOWHERE = np.eye(1, 384, dtype=np.float32)[0]  # a question's vector where its own would mean nothing
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
 
@@ -36,7 +45,8 @@ MAX_QUERY = 2_000
 class Hit:
     """One passage. `score` is the combination, 0 to 1; `dense` the cosine; `lexical` the raw BM25.
 
-    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has.
+    `coverage` (0 to 1) is the share of the query's IDF weight whose terms this passage has. `before` and `after` are
+    what stands around its text under the same headings.
     """
 
     chunk_id: int
@@ -53,6 +63,13 @@ class Hit:
     coverage: float
     changed_at: datetime | None
     indexed_at: datetime
+    before: str = ""
+    after: str = ""
+
+    @property
+    def in_context(self) -> str:
+        """The text with what stands around it: what is read, and quoted from. An exact span of the document."""
+        return f"{self.before}{self.text}{self.after}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ async def search(
     viewer: Viewer,
     k: int = 10,
     *,
+    filters: Filters = EVERYTHING,
     weights: tuple[float, float] | None = None,
 ) -> SearchResult:
     """Returns the k best passages that the viewer may see; none for a query without a word, or an empty index.
@@ -83,45 +101,99 @@ async def search(
     exact scores (Bruch et al., 2023). BM25 is the passage's among passages and its document's among documents, added.
     The cosine is to the question moved towards the best passages of the two best documents (Rocchio, 1971), 0.7 of the
     one and 0.3 of the others. `weights`, dense and lexical, take the place of the version's 0.85 and 0.15, without
-    feedback: at 0 for one side, the k are the other side's best.
-    Raises ModelUnavailable, ModelBusy or DatabaseUnavailable.
+    feedback: at 0 for one side, the k are the other side's best. A version that another analyser or embedder made is
+    searched by its other side alone. Of passages that say the same, one is returned.
+    Raises ModelUnavailable, ModelBusy, DatabaseUnavailable, or VersionError where neither side can be searched.
     """
     text = query[:MAX_QUERY]
     if not split_words(text) or k < 1:
         return SearchResult((), "none", 0.0)
     terms = count_terms(text)
     [embedding] = await model.embed([text])
+    embedder = (await model.describe()).embedding_model
     async with read_as(database, viewer) as connection:
         version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
         if version is None:
             return SearchResult((), "none", 0.0, embedding)
-        found = dict(zip(version["terms"], version["chunks_with"], strict=True))
+        sides = _find_sides(version, embedder)
+        vector = embedding if sides.meaning else NOWHERE
+        terms = terms if sides.words else Counter()
+        found = dict(zip(version["terms"], version["chunks_with"], strict=True)) if sides.words else {}
         term_weights = weigh_query(terms, found, version["chunks"])
         in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
         document_weights = weigh_query(found, in_documents, version["documents"])
         known = {term: term_weights[term] for term in found}
         candidates = max(CANDIDATES, k)
+        left = await _narrow(connection, version, filters)
         parameters = {
             "version_id": version["id"],
-            "embedding": HalfVector(embedding),
+            "embedding": HalfVector(vector),
             "terms": SparseVector(known, DIMENSIONS),
             "document_terms": SparseVector(document_weights, DIMENSIONS),
-            "shared": choose_shared(found),
-            "approximate": version["chunks"] > EXACT_UP_TO,
+            "shared": choose_shared(found, int(SHARED / left.share)),
+            "documents": left.documents,
+            "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
             "candidates": candidates,
-            "k": k,
-            **_weights(version["pipeline"]["weights"], embedding, weights),
+            "fetched": 2 * k,
+            **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
         }
         if parameters["approximate"]:
             await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
         rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
+        if not sides.meaning:
+            rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
+        best = fold_duplicates(rows, k)
+        around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
-    hits = tuple(_hit(row, term_weights, total) for row in rows)
+    hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
     return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, embedding)
 
 
-def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
-    """The rarest terms, as long as SHARED chunks at most hold them; at least one. Given how many chunks hold each.
+@dataclass(frozen=True)
+class _Sides:
+    """Whether the version's passages were analysed, and embedded, as questions are now."""
+
+    words: bool
+    meaning: bool
+
+
+def _find_sides(version: DictRow, embedder: str) -> _Sides:
+    pipeline = version["pipeline"]
+    sides = _Sides(pipeline["analyser"] == ANALYSER, pipeline["embedder"] == embedder)
+    if not (sides.words or sides.meaning):
+        raise VersionError(
+            f"Index version {version['id']} was analysed by {pipeline['analyser']} and embedded by"
+            f" {pipeline['embedder']}; questions are by {ANALYSER} and {embedder}.",
+            remedy="`tandem reindex` builds one that can be searched; if this one is held, then `tandem index switch`.",
+        )
+    return sides
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What the filters leave: documents by id (None: all), how many chunks those have, and their share of all."""
+
+    documents: list[int] | None
+    chunks: int
+    share: float
+
+
+async def _narrow(connection: Connection, version: DictRow, filters: Filters) -> _Left:
+    if not filters:
+        return _Left(None, version["chunks"], 1.0)
+    parameters = {
+        "version_id": version["id"],
+        "sources": sorted(filters.sources),
+        "languages": sorted(filters.languages),
+        "since": filters.since,
+        "enough": EXACT_UNDER_FILTERS + 1,
+    }
+    [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
+    return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))
+
+
+def choose_shared(frequencies: Mapping[int, int], limit: int = SHARED) -> list[int]:
+    """The rarest terms, as long as `limit` chunks at most hold them; at least one. Given how many chunks hold each.
 
     What shares none of them shares only common terms, and is not among the best (as in MaxScore: Turtle & Flood, 1995).
     """
@@ -129,7 +201,7 @@ def choose_shared(frequencies: Mapping[int, int]) -> list[int]:
     holding = 0
     for term in sorted(frequencies, key=lambda term: frequencies[term]):
         holding += frequencies[term]
-        if chosen and holding > SHARED:
+        if chosen and holding > limit:
             break
         chosen.append(term)
     return chosen
@@ -150,7 +222,7 @@ def _weights(
     }
 
 
-def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
+def _hit(row: DictRow, weights: Mapping[int, float], total: float, before: str, after: str) -> Hit:
     matched = sum(weights.get(term, 0.0) for term in row["term_ids"])
     return Hit(
         chunk_id=row["id"],
@@ -167,4 +239,6 @@ def _hit(row: DictRow, weights: Mapping[int, float], total: float) -> Hit:
         coverage=matched / total if total else 0.0,
         changed_at=row["changed_at"],
         indexed_at=row["indexed_at"],
+        before=before,
+        after=after,
     )

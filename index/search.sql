@@ -15,6 +15,22 @@ FROM index_versions v, LATERAL (
 ) f
 WHERE v.is_current;
 
+-- name: find_documents
+-- why: what the filters leave of what the viewer may see. Passages are then found by their document, so that a document's
+-- change of date touches none of their rows. They are counted no further than tells how to search them.
+WITH passed AS MATERIALIZED (
+    SELECT d.id FROM documents d JOIN sources s ON s.id = d.source_id
+    WHERE (%(sources)s::text[] = '{}' OR s.name = ANY(%(sources)s))
+        AND (%(languages)s::text[] = '{}' OR d.language = ANY(%(languages)s))
+        AND (%(since)s::timestamptz IS NULL OR coalesce(d.arose_at, d.changed_at) >= %(since)s)
+)
+SELECT coalesce(array_agg(id), '{}') AS documents, (
+    SELECT count(*) FROM (
+        SELECT FROM passed p JOIN chunks c ON c.document_id = p.id AND c.version_id = %(version_id)s LIMIT %(enough)s
+    ) AS few
+) AS chunks
+FROM passed;
+
 -- name: widen_scan
 -- why: the index goes on looking until it has enough rows that the viewer may see.
 SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
@@ -26,12 +42,16 @@ SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterati
 -- table without statistics the planner else repeats all of it for each document.
 WITH dense AS (
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND NOT %(approximate)s
+        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
         ORDER BY embedding <#> %(embedding)s LIMIT %(candidates)s)
     UNION ALL
     (SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(approximate)s
+        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
         ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s)
 ), lexical AS (
-    SELECT id FROM find_lexical_candidates(%(version_id)s, %(shared)s, %(terms)s, %(candidates)s) AS id
+    SELECT id FROM find_lexical_candidates(
+        %(version_id)s, %(shared)s, %(terms)s, %(candidates)s, %(documents)s::bigint[]
+    ) AS id
 ), scored AS MATERIALIZED (
     SELECT c.*, 1 - (c.embedding <=> %(embedding)s) AS cosine,
         -(c.terms <#> %(terms)s) - coalesce(t.terms <#> %(document_terms)s, 0) AS bm25
@@ -49,9 +69,18 @@ WITH dense AS (
     SELECT w.*, words + %(dense_weight)s * (1 - (w.embedding <=> m.question) / 2) AS score
     FROM weighed w, moved m
     ORDER BY score DESC, id
-    LIMIT %(k)s
+    LIMIT %(fetched)s
 )
 SELECT b.id, b.document_id, s.name AS source, d.title, b.heading, d.uri, b.text, b.position, b.score, b.cosine, b.bm25,
     b.term_ids, d.changed_at, d.indexed_at
 FROM best b JOIN documents d ON d.id = b.document_id JOIN sources s ON s.id = d.source_id
 ORDER BY b.score DESC, b.id;
+
+-- name: find_neighbours
+-- why: what stands before and after a hit under the same headings, for whoever reads it; found by the key, and read under the
+-- policies.
+SELECT h.id, n.position < h.position AS is_before, n.text
+FROM unnest(%(ids)s::bigint[], %(documents)s::bigint[], %(positions)s::int[], %(headings)s::text[])
+    AS h (id, document_id, position, heading)
+JOIN chunks n ON n.document_id = h.document_id AND n.version_id = %(version_id)s AND n.heading = h.heading
+    AND n.position IN (h.position - 1, h.position + 1);

@@ -175,6 +175,13 @@ async def list_sources(database: Database, viewer: Viewer | None = None) -> list
     return [_status(row) for row in rows]
 
 
+async def list_names(database: Database, viewer: Viewer) -> list[str]:
+    """The names of the sources that the viewer may see, in order."""
+    async with read_as(database, viewer) as connection:
+        rows = await (await connection.execute(QUERIES["list_names"])).fetchall()
+    return [row["name"] for row in rows]
+
+
 async def set_terms(
     database: Database, settings: Settings, name: str, terms: Terms, given: Set[str], *, set_by: str
 ) -> Source:

@@ -24,6 +24,10 @@ SELECT id FROM sources WHERE name = %(name)s FOR UPDATE;
 WITH deleted AS (DELETE FROM sources WHERE id = %(id)s RETURNING name)
 INSERT INTO audit_trail (actor, action, subject) SELECT %(removed_by)s, 'remove source', name FROM deleted;
 
+-- name: list_names
+-- why: runs as a viewer, who narrows a search by them.
+SELECT name FROM sources ORDER BY name;
+
 -- name: list_sources
 -- why: runs as the operator and as a viewer; row-level security makes the difference. `lags` are seconds, p50 and p95.
 SELECT s.*,

@@ -105,6 +105,13 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Set it to have the beat tell Prometheus how the index stands, under `/metrics`."""
     metrics_host: str = "127.0.0.1"
+    watts: float = Field(65, ge=0)
+    """What the machine that answers draws; with `price_kwh` it makes the cost of a second."""
+    price_kwh: float = Field(0.30, ge=0)
+    price_prompt: float = Field(0, ge=0)
+    """Of a million tokens read, where the server at MODEL_URL charges for them; `price_answer` of as many written. All
+    prices are in one currency, whichever."""
+    price_answer: float = Field(0, ge=0)
     lease_s: float = Field(30, gt=0)
     """How long a worker or bot that went silent keeps its job or event."""
 

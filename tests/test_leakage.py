@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from graph.agent import Agent
 from graph.answers import Answer, Done, Question
 from index.analyser import DIMENSIONS
 from index.audience import Viewer
+from index.filters import Filters, read_filters
 from index.jobs import enqueue_look, read_look, run_next_job
 from index.search import SearchResult, search
 from index.sources import Source, add_source, list_sources
@@ -128,6 +130,26 @@ async def test_search_finds_the_same_to_the_last_digit(house: House, outsider: V
     seen = await house.search(INSIDER)
     assert "7131" in seen[0].hits[0].text
     assert seen[0].known_share > before[0].known_share
+
+
+async def test_filters_let_nobody_see_or_learn_of_more(house: House, outsider: Viewer) -> None:
+    """Also of the secret's own source, by name: it is refused in the words for one that is not there."""
+    wanted = Filters(sources=frozenset({"payroll", "house"}), since=datetime(2000, 1, 1, tzinfo=UTC))
+
+    async def tell() -> list[object]:
+        told: list[object] = [
+            await search(house.database, house.model, query, outsider, filters=wanted) for query in QUERIES
+        ]
+        with pytest.raises(SourceError) as error:
+            await read_filters(house.database, outsider, sources=["payroll"], languages=[], since=None)
+        return [*told, str(error.value).replace("payroll", "")]
+
+    before = await tell()
+    await house.let_in_the_secret()
+    assert await tell() == before
+    check_silent(before)
+    seen = await search(house.database, house.model, QUERIES[0], INSIDER, filters=wanted)
+    assert "7131" in seen.hits[0].text
 
 
 async def test_an_answer_its_citations_and_its_receipt_are_the_same(house: House, agent: Agent) -> None:

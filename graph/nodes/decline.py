@@ -1,5 +1,6 @@
-"""Nobody speaks: says so, what was looked for, and the nearest pages, so that a person can go on from there."""
+"""Nobody speaks: says so, what is missing, and the nearest pages, so that a person can go on from there."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from langgraph.config import get_stream_writer
@@ -7,20 +8,32 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from graph.answers import Delta
+from graph.reading import find_missing
 from graph.receipt import make_answer
 from graph.state import Context, State
+from index.search import Hit
 
 NEAREST = 2
+NAMED = 3
 
 
 async def decline(state: State, runtime: Runtime[Context]) -> Command[Literal["record"]]:
     decision, hits = state["decision"], state["found"].hits
-    text = "I don't know. "
     if not hits:
-        text += "There are no documents that I may read here. Add some with `tandem source add PATH`."
+        text = "I don't know. There are no documents that I may read here. Add some with `tandem source add PATH`."
     else:
-        titles = list(dict.fromkeys(f"“{hit.title}”" for hit in hits))[:NEAREST]
-        text += f"I found nothing in the documents that answers this. The nearest I have: {' and '.join(titles)}."
+        text = f"I don't know. {_say_missing(state['standalone'], hits)} The nearest I have: {_name_pages(hits)}."
     get_stream_writer()(Delta(text))
     answer = await make_answer(runtime.context, state, decision, "declined", text, ())
     return Command(update={"answer": answer}, goto="record")
+
+
+def _say_missing(question: str, hits: Sequence[Hit]) -> str:
+    missing = [f"“{word}”" for word in find_missing(question, hits)][:NAMED]
+    if not missing:
+        return "I found nothing in the documents that answers this."
+    return f"I found nothing in the documents that answers this; what is nearest says nothing of {', '.join(missing)}."
+
+
+def _name_pages(hits: Sequence[Hit]) -> str:
+    return " and ".join(list(dict.fromkeys(f"“{hit.title}”" for hit in hits))[:NEAREST])

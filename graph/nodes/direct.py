@@ -9,11 +9,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from graph.answers import Delta, Progress
+from graph.memory import Exchange
 from graph.prompts import ask_directly
 from graph.provenance import is_withdrawn
 from graph.receipt import make_answer
 from graph.sentences import strip_citations
-from graph.state import Context, Exchange, State
+from graph.state import Context, State
 
 FIRST_TOKENS = 24
 SURE = -0.62  # mean natural-log probability of the first tokens below which the draft is not sent; see docs/decision.md
@@ -28,7 +29,7 @@ async def answer_directly(
     started = time.perf_counter()
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
-    messages = ask_directly(context.question.text, await _find_last_exchange(context, state))
+    messages = ask_directly(context.asked, await _find_last_exchange(context, state))
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
         async for delta in draft:
             if delta.text:

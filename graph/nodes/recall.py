@@ -10,16 +10,17 @@ from langgraph.types import Command
 
 from graph.answers import cited_documents
 from graph.followup import make_standalone
+from graph.memory import make_exchange
 from graph.provenance import is_withdrawn
 from graph.records import drop_answer, find_answer
-from graph.state import Context, State, make_exchange
+from graph.state import Context, State
 
 
 async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["retrieve", "__end__"]]:
     question = runtime.context.question
     history = state.get("history", [])
     earlier = [exchange["standalone"] for exchange in history if exchange["question_id"] != question.id]
-    standalone = make_standalone(question.text, earlier)
+    standalone = make_standalone(runtime.context.asked, earlier)
     database = runtime.context.database
     answer = await find_answer(database, question)
     if answer and await is_withdrawn(database, question.viewer, cited_documents(answer.citations)):

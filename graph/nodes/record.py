@@ -2,8 +2,9 @@
 
 from langgraph.runtime import Runtime
 
+from graph.memory import make_exchange
 from graph.records import store_answer
-from graph.state import Context, State, make_exchange
+from graph.state import Context, State
 
 
 async def record(state: State, runtime: Runtime[Context]) -> State:

@@ -17,6 +17,13 @@ PASSAGES = 8
 async def retrieve(state: State, runtime: Runtime[Context]) -> Command[Literal["decide"]]:
     get_stream_writer()(Progress("Searching the documents"))
     context, started = runtime.context, time.perf_counter()
-    found = await search(context.database, context.model, state["standalone"], context.question.viewer, k=PASSAGES)
+    found = await search(
+        context.database,
+        context.model,
+        state["standalone"],
+        context.question.viewer,
+        k=PASSAGES,
+        filters=context.filters,
+    )
     context.watch.retrieve = context.watch.since(started)
     return Command(update={"found": found}, goto="decide")

@@ -20,6 +20,7 @@ from tandem.cli import (
     tune_run,
     up,
 )
+from tandem.cli import eval as evaluation
 from tandem.errors import TandemError
 
 
@@ -65,4 +66,5 @@ app.command("watch")(serve.watch)
 app.command("webhooks")(serve.webhooks)
 app.command("migrate")(serve.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluation.evaluate)
 app.add_typer(bench.commands, name="bench")

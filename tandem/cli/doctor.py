@@ -137,7 +137,7 @@ async def check_model(settings: Settings) -> list[Finding]:
         Finding(
             f"adapter {one['name']}",
             not one["problem"],
-            one["problem"] or "serves",
+            one["problem"] or ("serves, and is in service" if one["name"] == health["in_service"] else "serves"),
             "Add it again with `tandem model add`, or remove it." if one["problem"] else "",
         )
         for one in health["adapters"]

@@ -112,6 +112,7 @@ async def _judge(
     database: "Database", settings: "Settings", folder: "RunFolder", override: str | None, as_json: bool
 ) -> "Verdict":
     from tandem.tuning.gate import pass_gate
+    from tandem.tuning.sets import make_sets
 
     async with open_model(settings) as model:
         with _progress(as_json) as bar:
@@ -125,7 +126,7 @@ async def _judge(
                 model,
                 settings,
                 folder.card,
-                folder.held_out,
+                make_sets(folder.held_out),
                 judged_by=operator(),
                 overridden_by=override,
                 on_progress=show,

@@ -67,10 +67,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def open_model(settings: Settings) -> AsyncIterator[ModelClient]:
     """A client of the model server there is, or of one that runs as long as this command."""
-    async with (
-        ensure_model_server(settings) as url,
-        ModelClient.open(settings.model_copy(update={"model_url": url})) as model,
-    ):
+    async with ensure_model_server(settings), ModelClient.open(settings) as model:
         yield model
 
 

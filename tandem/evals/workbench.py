@@ -94,17 +94,21 @@ async def _showing(database: Database, look: int, on_progress: OnProgress | None
 
 
 @asynccontextmanager
-async def open_workbench(settings: Settings, kind: SourceKind = "folder") -> AsyncIterator[Workbench]:
-    """Database and folder are gone after the block. Raises DatabaseUnavailable or ModelUnavailable.
+async def open_workbench(
+    settings: Settings, kind: SourceKind = "folder", documents: Path | None = None
+) -> AsyncIterator[Workbench]:
+    """Database and folder are gone after the block; a folder of `documents`, which takes the empty one's place, stays.
 
     Of the kind `git`, the folder is a repository's, and a look sees what was committed.
+    Raises DatabaseUnavailable, ModelUnavailable or, when the documents are no folder, SourceError.
     """
-    with open_scratch(settings) as own, tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+    with open_scratch(settings) as own, tempfile.TemporaryDirectory(prefix="tandem-bench-") as empty:
+        folder = documents or Path(empty)
         async with ensure_model_server(own) as url:
             served = own.model_copy(update={"model_url": url})
             async with Database.open(served) as database, ModelClient.open(served) as model:
                 if kind == "git":
-                    git = Git(Path(folder) / ".git")
+                    git = Git(folder / ".git")
                     await git.run("init", "--quiet", "--initial-branch=main")
                     await git.run("config", "uploadpack.allowFilter", "true")
                 source = await add_source(database, folder, name="bench", kind=kind, added_by=WORKER)

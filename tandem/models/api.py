@@ -91,13 +91,13 @@ class Api:
             model = card.name if (card := self._serving.adapters.in_service) else base
         sampling = body.sampling(self._serving.model.vocabulary_size)
         self._check_length(sum(len(message.text) for message in body.messages))
-        schema = body.schema_
+        form = body.form
         ticket = await self._serving.ask(
             [("system" if m.role == "developer" else m.role, m.text) for m in body.messages],
             max_tokens=body.max_completion_tokens or body.max_tokens,
             sampling=sampling,
             stops=body.stops,
-            constraint=None if schema is None else await self._serving.constraints.compile(schema),
+            constraint=None if form is None else await self._serving.constraints.compile(form),
             adapter=None if model == base else model,
         )
         reply = ChatReply(model, self._serving.model, ticket.prompt_tokens, sampling.logprobs)

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from tandem.errors import ModelRejected
 from tandem.models.sampling import Sampling
-from tandem.models.schema import ANY_OBJECT, Schema
+from tandem.models.schema import ANY_OBJECT, LARGEST_GRAMMAR, Grammar, Schema
 
 MAX_EMBEDDED_TEXTS = 2048
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -68,18 +68,27 @@ class JsonSchema(Body):
 
 
 class ResponseFormat(Body):
-    type: Literal["text", "json_object", "json_schema"]
+    """OpenAI's, and `grammar` in the form of OpenAI's custom tools."""
+
+    type: Literal["text", "json_object", "json_schema", "grammar"]
     json_schema: JsonSchema | None = None
+    syntax: Literal["lark"] | None = None
+    definition: Annotated[str, StringConstraints(max_length=LARGEST_GRAMMAR)] | None = None
+    """In llguidance's Lark."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.json_schema is not None) != (self.type == "json_schema"):
             raise PydanticCustomError("json_schema", "'json_schema' belongs to the type 'json_schema', and only to it")
+        if {self.syntax is not None, self.definition is not None} != {self.type == "grammar"}:
+            raise PydanticCustomError("grammar", "'syntax' and 'definition' belong to the type 'grammar'")
         return self
 
     @property
-    def schema_(self) -> Schema | None:
+    def form(self) -> Schema | Grammar | None:
         """What the answer must meet."""
+        if self.definition is not None:
+            return Grammar(self.definition)
         if self.json_schema is not None and self.json_schema.schema_ is not None:
             return self.json_schema.schema_
         return None if self.type == "text" else ANY_OBJECT
@@ -137,8 +146,8 @@ class ChatRequest(Body):
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
     @property
-    def schema_(self) -> Schema | None:
-        return self.response_format.schema_ if self.response_format else None
+    def form(self) -> Schema | Grammar | None:
+        return self.response_format.form if self.response_format else None
 
     def sampling(self, vocabulary_size: int) -> Sampling:
         """Raises ModelRejected for a `logit_bias` on what is no token."""

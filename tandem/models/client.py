@@ -61,6 +61,8 @@ class ModelDescription:
     adapter: str | None
     embedding_model: str
     context: int
+    is_own: bool
+    """Tandem's own server, which takes more than OpenAI's protocol."""
 
 
 class ModelClient:
@@ -90,10 +92,12 @@ class ModelClient:
         temperature: float = 0.0,
         stop: Sequence[str] = (),
         model: str | None = None,
+        grammar: str | None = None,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Streams the answer of what is in service, or of the named `model`, which may be an adapter.
 
-        Closing the generator cancels the request; a broken stream raises ModelUnavailable.
+        `grammar` is Lark, for Tandem's own server: no other is sent it. Closing the generator cancels the request; a
+        broken stream raises ModelUnavailable.
         """
         body: dict[str, Any] = {
             "model": model or (await self.describe()).id,
@@ -106,6 +110,8 @@ class ModelClient:
         }
         if stop:
             body["stop"] = list(stop)
+        if grammar is not None and (await self.describe()).is_own:
+            body["response_format"] = {"type": "grammar", "syntax": "lark", "definition": grammar}
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
             async for delta in _deltas(_events(answer)):
                 yield delta
@@ -285,6 +291,7 @@ def _description(listed: dict[str, Any], settings: Settings) -> ModelDescription
         chosen.get("adapter"),
         embedders[0]["id"] if embedders else chosen["id"],
         int(chosen.get("context_length") or chosen.get("max_model_len") or settings.model_context),
+        chosen.get("owned_by") == "tandem",
     )
 
 

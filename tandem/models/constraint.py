@@ -1,4 +1,4 @@
-"""Answers that are JSON for a schema: which tokens may come next, whatever the model would rather say.
+"""Answers that are JSON for a schema, or in a grammar: which tokens may come next, whatever the model would rather say.
 
 llguidance follows the answer with a parser and masks the vocabulary in about 0.1 ms a token. It refuses the keywords
 that it cannot enforce, where llama.cpp's own grammars leave them out in silence.
@@ -14,7 +14,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
 from tandem.models.backend import Model
-from tandem.models.schema import Schema, SchemaRejected, check_schema
+from tandem.models.schema import Grammar, Schema, SchemaRejected, check_schema
 
 STACK_BYTES = 64 << 20
 """Of the thread that compiles: a schema at the limits makes llguidance recurse thousands of calls deep. Only what is
@@ -62,20 +62,21 @@ class Constraints:
         self._thread.submit(int).result()  # starts it, with its own stack
         threading.stack_size(usual)
 
-    async def compile(self, schema: Schema) -> Constraint:
+    async def compile(self, form: Schema | Grammar) -> Constraint:
         """Takes milliseconds, one schema after the other. Raises SchemaRejected that says what cannot be met."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._compile, schema)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._compile, form)
 
     def close(self) -> None:
         self._thread.shutdown()
 
-    def _compile(self, schema: Schema) -> Constraint:
-        check_schema(schema)
+    def _compile(self, form: Schema | Grammar) -> Constraint:
+        if isinstance(form, dict):
+            check_schema(form)
         if self._tokenizer is None:
             vocabulary = _Vocabulary(self._model)
             self._tokenizer = LLTokenizer(TokenizerWrapper(vocabulary), eos_token=vocabulary.ends)
         try:
-            grammar = _grammar(schema)
+            grammar = _grammar(form) if isinstance(form, dict) else LLMatcher.grammar_from_lark(form)
         except ValueError as error:  # a NaN in it
             raise SchemaRejected(f"The schema is no JSON: {error}.") from error
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=LIMITS)

@@ -4,16 +4,20 @@ import json
 import math
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NewType
 from urllib.parse import unquote
 
 from tandem.errors import ModelRejected
 
 Schema = dict[str, Any]
+Grammar = NewType("Grammar", str)
+"""In llguidance's Lark: https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md"""
 ANY_OBJECT: Schema = {"type": "object"}
 
 LARGEST = 32 << 10
 """Characters; with the next two it bounds how deep and how long llguidance works on a schema."""
+LARGEST_GRAMMAR = 128 << 10
+"""Characters; room for the passages that a quotation may come from."""
 DEEPEST = 32
 MOST_REFERENCES = 100
 LARGEST_MULTIPLE = 100_000

@@ -15,8 +15,8 @@ FEWEST: dict[Task, int] = {"answers": 100, "labels": 40, "format": 40, "tone": 4
 FEWEST_OF_LABEL = 5
 FEWEST_ORIGINS = 10
 """Of which two or more are held out."""
-LONGEST = 6_000
-"""Characters; about three quarters of the context."""
+LONGEST = 3_500
+"""Characters; a lesson of more than 1,024 tokens is not trained on."""
 NAMED = 5
 """Examples that a line names."""
 

@@ -4,14 +4,13 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from graph.prompts import DECLINE, ask_numbered
-from graph.sentences import strip_citations
-from index.analyser import count_terms
+from graph.reading import read_passages
 from index.passages import Passage
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.models.snapshot import SeenDocument
 from tandem.tuning.examples import Draft
 from tandem.tuning.files import converse
+from tandem.tuning.hits import make_hit
 from tandem.tuning.similarity import normalise
 
 ASK = "Write one short question that the text answers. It must make sense to somebody who does not have the text."
@@ -25,12 +24,12 @@ SHOWN = (
         "By when are expense reports due?",
     ),
 )
-QUESTION_TOKENS, ANSWER_TOKENS = 40, 64
+QUESTION_TOKENS = 40
 _QUESTION = re.compile(r"[A-Z][^?\n]{8,200}\?")
 
 
 async def draft_example(model: ModelClient, passage: Passage, *, licence: str, author: str) -> Draft | None:
-    """None where the model asks nothing, or its answer has words that neither the passage nor the question has.
+    """None where the model asks nothing, or finds no answer. Whether question and answer are any good, a person says.
 
     `licence` is for documents that state none.
     """
@@ -39,11 +38,8 @@ async def draft_example(model: ModelClient, passage: Passage, *, licence: str, a
     if found is None:
         return None
     question = found.group()
-    said = await _say(model, ask_numbered(question, [(title, passage.text)]), ANSWER_TOKENS)
-    answer = strip_citations(f" {said}").strip()
-    if not answer or normalise(answer).startswith(normalise(DECLINE)):
-        return None
-    if not count_terms(answer).keys() <= count_terms(f"{title} {passage.text} {question}").keys():
+    reading = await read_passages(model, question, [make_hit(1, passage.title, passage.text, passage.heading)])
+    if reading is None:
         return None
     seen = SeenDocument(
         id=passage.document_id,
@@ -53,7 +49,7 @@ async def draft_example(model: ModelClient, passage: Passage, *, licence: str, a
         indexed_at=passage.indexed_at,
     )
     return Draft(
-        messages=converse(question, answer),
+        messages=converse(question, reading.answer),
         place=f"document:{passage.document_id}:{passage.revision}:{normalise(question)}",
         origin=f"{passage.source}/{passage.path}",
         licence=passage.licence or licence,

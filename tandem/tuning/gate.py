@@ -8,9 +8,9 @@ from tandem.models.client import ModelClient
 from tandem.models.promotions import Promotion
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.examples import TuningError
 from tandem.tuning.judging import OnProgress, judge
-from tandem.tuning.sets import make_sets
+from tandem.tuning.sets import JudgedSet
 from tandem.tuning.verdict import Verdict, keep_verdict
 
 FEWEST_HELD_OUT = 8
@@ -22,7 +22,7 @@ async def pass_gate(
     model: ModelClient,
     settings: Settings,
     card: Card,
-    held_out: Sequence[Example],
+    sets: Sequence[JudgedSet],
     *,
     judged_by: str,
     overridden_by: str | None,
@@ -36,13 +36,14 @@ async def pass_gate(
     before = registry.in_service(base)
     if before == card:
         raise TuningError(f"{card.name} is in service already.", remedy="`tandem model rollback` takes it out.")
-    if len(held_out) < FEWEST_HELD_OUT:
+    held_out = sum(len(one.questions) for one in sets if one.is_held_out)
+    if held_out < FEWEST_HELD_OUT:
         raise TuningError(
-            f"{card.name} is judged by {len(held_out)} held-out examples; {FEWEST_HELD_OUT} are the least.",
+            f"{card.name} is judged by {held_out} held-out examples; {FEWEST_HELD_OUT} are the least.",
             remedy="Add examples of more origins and run again.",
         )
     against = before.name if before else None
-    comparisons = await judge(model, card.name, against, make_sets(held_out), on_progress)
+    comparisons = await judge(model, card.name, against, sets, on_progress)
     verdict = Verdict(
         adapter=card.name,
         digest=card.digest,

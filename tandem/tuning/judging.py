@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 
 from tandem.errors import ModelBusy
 from tandem.models.client import ModelClient
@@ -29,10 +28,10 @@ async def judge(
     async def mark(name: str, asked: Asked) -> float:
         nonlocal done
         async with free:
-            said = await _answer(model, name, asked)
+            worth = await _ask(model, name, asked)
         done += 1
         on_progress(done, total)
-        return asked.mark(said)
+        return worth
 
     marks: list[tuple[JudgedSet, list[float], list[float]]] = []
     for judged in sets:
@@ -57,10 +56,9 @@ def _compare(marks: Sequence[tuple[JudgedSet, list[float], list[float]]]) -> tup
     return tuple(comparisons)
 
 
-async def _answer(model: ModelClient, name: str, asked: Asked) -> str:
+async def _ask(model: ModelClient, name: str, asked: Asked) -> float:
     while True:
         try:
-            async with aclosing(model.chat(asked.messages, max_tokens=asked.max_tokens, model=name)) as deltas:
-                return "".join([delta.text async for delta in deltas]).strip()
+            return await asked(model, name)
         except ModelBusy as busy:
             await asyncio.sleep(busy.retry_after_s)

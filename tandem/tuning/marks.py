@@ -5,28 +5,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from index.analyser import split_words
+from tandem.evals.grading import best_em, best_f1
 from tandem.tuning.examples import Task
-
-ARTICLES = frozenset({"a", "an", "the"})
 
 
 def mark(task: Task, said: str, wanted: str) -> float:
     if task == "labels":
-        return float(_words(said) == _words(wanted))
+        return best_em(said, [wanted])
     if task == "format":
         return compare_json(said, wanted)
-    return overlap(said, wanted)
-
-
-def overlap(said: str, wanted: str) -> float:
-    """F1 over words, without case, accents, punctuation and articles (Rajpurkar et al., 2016, for SQuAD)."""
-    given, gold = Counter(_words(said)), Counter(_words(wanted))
-    shared = (given & gold).total()
-    if not shared:
-        return float(not given and not gold)
-    precision, recall = shared / given.total(), shared / gold.total()
-    return 2 * precision * recall / (precision + recall)
+    return best_f1(said, [wanted])
 
 
 def compare_json(said: str, wanted: str) -> float:
@@ -48,7 +36,3 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _leaves(one, f"{path}[]")
     else:
         yield path, json.dumps(value)
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in split_words(text) if word not in ARTICLES]

@@ -24,6 +24,8 @@ from tandem.tuning.split import Side
 HELD_OUT, DRAFT, CARD, LOG = "held_out.json", "draft.json", "card.json", "trainer.log"
 RANK = 16
 """Of an adapter that goes on from none."""
+EPOCHS = 6
+"""At most: teams bring few examples, and training ends early when nothing is gained."""
 STEPS_IN_EPOCH = 8
 """At least: a small set is cut into small steps."""
 _EXAMPLES = TypeAdapter(tuple[Example, ...])
@@ -108,7 +110,7 @@ def begin_run(
         start=start,
         rank=_read_rank(start) if start else RANK,
         step_tokens=min(4096, max(512, tokens // STEPS_IN_EPOCH)),
-        **{name: value for name, value in wished.items() if value is not None},
+        **{"epochs": EPOCHS} | {name: value for name, value in wished.items() if value is not None},
     )
     number = max((_number(one.path) for one in list_runs(settings, project)), default=0) + 1
     path = _home(settings) / f"{project}.{number}"

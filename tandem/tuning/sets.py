@@ -1,33 +1,28 @@
 """What adapters are judged by: the held-out examples, questions on passages, and general ones, to notice forgetting."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from graph.prompts import DECLINE, ask_directly, ask_numbered
-from graph.sentences import strip_citations
-from tandem.models.client import ChatMessage
+from graph.prompts import ask_directly
+from graph.reading import read_passages
+from tandem.evals.grading import best_f1, contains
+from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError
-from tandem.tuning.marks import mark, overlap
-from tandem.tuning.similarity import normalise
+from tandem.tuning.hits import make_hit
+from tandem.tuning.marks import mark
 
 SHORT_ANSWER = 48
 LONGEST_ANSWER = 400
-_CITATION = re.compile(r"\[(\d+)\]")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """`mark` says what an answer is worth, 0 to 1."""
-
-    messages: tuple[ChatMessage, ...]
-    max_tokens: int
-    mark: Callable[[str], float]
+Asked = Callable[[ModelClient, str], Awaitable[float]]
+"""Asks the model of that name, and says what its answer is worth, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +42,15 @@ class OnPassages(BaseModel):
     answers: tuple[str, ...]
     cite: int | None
 
-    def mark(self, said: str) -> float:
-        declines = normalise(said).startswith(normalise(DECLINE))
-        if self.cite is None or declines:
-            return float(self.cite is None and declines)
-        cited = {int(number) for number in _CITATION.findall(said)}
-        if cited and cited != {self.cite}:
+    async def ask(self, model: ModelClient, name: str) -> float:
+        """As an answer from the documents is made: what is not sure enough is declined."""
+        hits = [make_hit(at, title, text) for at, (title, text) in enumerate(self.passages, 1)]
+        reading = await read_passages(model, self.question, hits, name=name)
+        if reading is None or not reading.is_sent or self.cite is None:
+            return float(self.cite is None and (reading is None or not reading.is_sent))
+        if reading.passage.chunk_id != self.cite:
             return 0.0
-        return max(overlap(strip_citations(said), answer) for answer in self.answers)
+        return best_f1(reading.answer, self.answers)
 
 
 class General(BaseModel):
@@ -66,8 +62,7 @@ class General(BaseModel):
     answers: tuple[str, ...]
 
     def mark(self, said: str) -> float:
-        words = f" {normalise(said)} "
-        return float(any(f" {normalise(answer)} " in words for answer in self.answers))
+        return float(contains(said, self.answers))
 
 
 class _Question(BaseModel):
@@ -81,11 +76,17 @@ def make_sets(held_out: Sequence[Example]) -> tuple[JudgedSet, ...]:
         JudgedSet(task, tuple(_ask_example(example) for example in held_out if example.task == task), is_held_out=True)
         for task in dict.fromkeys(example.task for example in held_out)
     ]
-    grounded = [
-        Asked(tuple(ask_numbered(one.question, one.passages)), SHORT_ANSWER, one.mark) for one in read_grounded()
-    ]
-    general = [Asked(tuple(ask_directly(one.question, [])), SHORT_ANSWER, one.mark) for one in read_general()]
-    return (*held, JudgedSet("on passages", tuple(grounded)), JudgedSet("general", tuple(general)))
+    grounded = tuple(one.ask for one in read_grounded())
+    general = tuple(chat(ask_directly(one.question, []), SHORT_ANSWER, one.mark) for one in read_general())
+    return (*held, JudgedSet("on passages", grounded), JudgedSet("general", general))
+
+
+def chat(messages: Sequence[ChatMessage], max_tokens: int, mark: Callable[[str], float]) -> Asked:
+    async def ask(model: ModelClient, name: str) -> float:
+        async with aclosing(model.chat(messages, max_tokens=max_tokens, model=name)) as deltas:
+            return mark("".join([delta.text async for delta in deltas]).strip())
+
+    return ask
 
 
 def read_grounded() -> tuple[OnPassages, ...]:
@@ -118,7 +119,7 @@ def _ask_example(example: Example) -> Asked:
     def worth(said: str) -> float:
         return mark(example.task, said, example.answer)
 
-    return Asked(messages, room, worth)
+    return chat(messages, room, worth)
 
 
 def _read(name: str) -> list[str]:

@@ -8,10 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tandem.db.pool import Database
+from tandem.evals.bootstrap import estimate_mean
 from tandem.tuning.examples import QUERIES
-
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
 
 
 class Comparison(BaseModel):
@@ -77,20 +75,15 @@ class Verdict(BaseModel):
 
 
 def compare(name: str, before: Sequence[float], after: Sequence[float], *, must_gain: bool = False) -> Comparison:
-    """Marks of the same questions in the same order. Bounds: the percentile bootstrap over questions (Efron 1979; for
-    language systems Koehn 2004)."""
-    old, new = np.asarray(before, float), np.asarray(after, float)
-    gains = new - old
-    drawn = np.random.default_rng(0).integers(0, len(gains), (RESAMPLES, len(gains)))
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(gains[drawn].mean(axis=1), [tail, 1 - tail])
+    """Marks of the same questions in the same order."""
+    gain = estimate_mean(np.subtract(after, before), bounds=(-1.0, 1.0))
     return Comparison(
         set=name,
-        questions=len(gains),
-        before=float(old.mean()),
-        after=float(new.mean()),
-        low=float(low),
-        high=float(high),
+        questions=len(before),
+        before=float(np.mean(before)),
+        after=float(np.mean(after)),
+        low=gain.low,
+        high=gain.high,
         must_gain=must_gain,
     )
 

@@ -170,6 +170,19 @@ class TestChat:
         await chat.take("/why")
         assert "You asked: `How?`" in output.getvalue()
 
+    async def test_a_correction_is_of_the_answer_before_it(
+        self, chat: Chat, agent: ScriptedAgent, output: io.StringIO
+    ) -> None:
+        await chat.take("/correct Because.")
+        assert "Nothing has been answered in this conversation yet." in output.getvalue()
+        await chat.take("How?")
+        await chat.take("/correct")
+        assert "/correct TEXT" in output.getvalue()
+        await chat.take("/correct By hand.")
+        assert "Thank you, that is kept." in output.getvalue()
+        assert [text for _, _, text in agent.corrections] == ["Because.", "By hand."]
+        assert {conversation for conversation, _, _ in agent.corrections} == {agent.asked[0].conversation}
+
     async def test_without_a_database_it_says_so_and_goes_on(
         self, chat: Chat, agent: ScriptedAgent, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -70,6 +70,7 @@ async def test_from_a_folder_to_a_cited_answer_and_back(tandem: Tandem, folder: 
     found = await tandem.read("search", "when are badges made", "-k", "1")
     assert [set(row) for row in found] == [{"rank", "title", "uri", "text", "score", "dense", "lexical"}]
     assert (found[0]["rank"], found[0]["title"]) == (1, "Badges")
+    assert await tandem.read("search", "badges", "--source", "house", "--language", "en", "--since", "2999-01") == []
 
     answer = await tandem.read("ask", "On which day are new badges made?")
     assert set(answer) == {"question", "answer", "route", "citations", "receipt", "id"}

@@ -51,6 +51,10 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         "0004": "INSERT INTO uploads (source_id, name, content, hash, uploaded_by) VALUES (1, 'a.md', 'A', '1', 'me')",
         "0003": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
         " receipt, inputs) VALUES ('a', 'q', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}')",
+        "0008": "INSERT INTO corrections (answer_id, person, text) VALUES ('a', 'ann', 'Because.');"
+        "INSERT INTO examples (project, task, messages, place, origin, licence, author)"
+        " VALUES ('house', 'tone', '[]', 'a.jsonl:1', 'a', 'own', 'ann');"
+        "INSERT INTO example_sides VALUES ('house', 'a', 'held-out')",
     }
     for count in range(1, len(known) + 1):
         monkeypatch.setattr("tandem.db.migrations.list_migrations", lambda count=count: known[:count])
@@ -76,6 +80,11 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
             ("everyone", 1, 1),
             ("hr", 1, 1),
         ]
+        assert connection.execute("SELECT text FROM corrections").fetchall() == [("Because.",)]
+        assert connection.execute("SELECT state, side FROM examples JOIN example_sides USING (origin)").fetchall() == [
+            ("proposed", "held-out")
+        ]
+        assert connection.execute("SELECT path, language FROM documents").fetchall() == [("a.md", None)]
         assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 
 

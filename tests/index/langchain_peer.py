@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy  # type: ignore[import-not-found]
-import torch  # type: ignore[import-not-found]
+import torch
 from langchain_classic.indexes import SQLRecordManager, index  # type: ignore[import-not-found]
 from langchain_community.document_loaders import DirectoryLoader, TextLoader  # type: ignore[import-not-found]
 from langchain_huggingface import HuggingFaceEmbeddings  # type: ignore[import-not-found]

@@ -9,7 +9,7 @@ import sys
 import time
 
 import numpy as np
-import torch  # type: ignore[import-not-found]
+import torch
 from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
 folder, threads = sys.argv[1:]

@@ -166,6 +166,20 @@ async def test_an_answer_is_json_however_it_is_drawn(http: httpx.AsyncClient) ->
     assert choice["logprobs"]["content"][0]["logprob"] < -1
 
 
+async def test_a_grammar_lets_nothing_else_be_said(http: httpx.AsyncClient) -> None:
+    """Whole words in a row of a text, which the model would never say by itself."""
+    grammar = 'start: "[1] " TEXT\nTEXT: %regex {"substring_words": "zebras graze at noon"}'
+    form = {"type": "grammar", "syntax": "lark", "definition": grammar}
+    answer = await http.post(CHAT, json=hello(response_format=form, logprobs=True))
+    choice = answer.json()["choices"][0]
+    assert choice["message"]["content"].removeprefix("[1] ") in "zebras graze at noon"
+    assert choice["logprobs"]["content"][0]["logprob"] < -1
+    for wrong in (form | {"definition": "start: nothing"}, {"type": "grammar"}, {"type": "text", "syntax": "lark"}):
+        refused = await http.post(CHAT, json=hello(response_format=wrong))
+        assert refused.status_code == httpx.codes.BAD_REQUEST, wrong
+        assert refused.json()["error"]["message"]
+
+
 async def test_json_object_makes_an_object(http: httpx.AsyncClient) -> None:
     body = hello(response_format={"type": "json_object"}, max_tokens=200, logit_bias={"18": -5})
     choice = (await http.post(CHAT, json=body)).json()["choices"][0]

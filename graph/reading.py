@@ -1,0 +1,184 @@
+"""Reading: the model in service takes its answer, word by word, from one of the passages, and says how sure that is.
+
+One call of the model: a grammar lets it say nothing but a passage's number and words that stand in that passage. The
+first token, which in its training was the choice between answering and declining, tells how much it would rather have
+declined; a calibrated linear model weighs that with how sure the words are and how they fit the question.
+"""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+
+from pydantic import TypeAdapter
+
+from graph.prompts import ask_numbered
+from graph.routing.linear import LinearModel
+from graph.sentences import split_sentences, tidy
+from graph.support import content_terms
+from index.search import Hit
+from tandem.models.client import ModelClient
+
+READ = 3
+"""Passages that are read, best first."""
+LONGEST = 900
+"""Characters of each passage that are read; the same as in the training of the adapter that ships."""
+ANSWER_TOKENS = 48
+_MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
+_REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
+_NUMBER = re.compile(r"\d+")
+LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What `p_answer` is weighed from. Log-probabilities are natural; shares and cosines go from 0 to 1."""
+
+    answers: float
+    """Log-odds that the reply begins as an answer, not as a refusal."""
+    number: float
+    """Log-probability of the passage's number."""
+    words: float
+    """Mean log-probability of the answer's tokens."""
+    least: float
+    """Log-probability of the least likely of them."""
+    coverage: float
+    """Share of the question's terms that the passage holds."""
+    nearby: float
+    """Share of them in the quotation and its neighbours."""
+    meaning: float
+    """Cosine of question and quotation."""
+    numbers: float
+    """Share of the question's numbers that the passage lacks."""
+    names: float
+    """Share of the question's capitalised words that the passage lacks."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`model` weighs `Signs`; an answer is sent from the chance `least` on."""
+
+    model: LinearModel
+    least: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`answer` stands in `passage`, in the sentence `quote`. `p_answer` is the chance that it answers the question;
+    `is_sent` whether that is enough."""
+
+    answer: str
+    passage: Hit
+    quote: str
+    p_answer: float
+    is_sent: bool
+    signs: Signs
+    prompt_tokens: int
+    answer_tokens: int
+
+    @property
+    def cited(self) -> tuple[Hit, ...]:
+        return (self.passage,)
+
+
+@cache
+def read_bar() -> Bar:
+    """The one that was fitted with the adapter that ships (docs/decision.md)."""
+    return TypeAdapter(Bar).validate_json(resources.files("graph").joinpath("reading.json").read_bytes())
+
+
+async def read_passages(
+    model: ModelClient, question: str, passages: Sequence[Hit], *, name: str | None = None
+) -> Reading | None:
+    """The best answer that the first READ passages hold, whether it is good or not; None where they hold no text.
+
+    `name` is the model or adapter that reads; without it, what is in service. With a foreign server, which takes no
+    grammar, None also where its reply has another form.
+    """
+    given = [(hit, plain) for hit in passages[:READ] if (plain := plain_text(hit.in_context)[:LONGEST])]
+    if not given:
+        return None
+    titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
+    reply, logprobs, prompt_tokens, answer_tokens = "", list[float](), 0, 0
+    call = model.chat(
+        ask_numbered(question, titled),
+        max_tokens=ANSWER_TOKENS,
+        grammar=quotation_grammar([text for _, text in given]),
+        model=name,
+    )
+    async with aclosing(call) as draft:
+        async for delta in draft:
+            reply += delta.text
+            logprobs += delta.logprobs
+            prompt_tokens += delta.prompt_tokens or 0
+            answer_tokens += delta.answer_tokens or 0
+    match = _REPLY.match(reply)
+    if match is None or not 1 <= int(match[1]) <= len(given) or not match[2].strip(" .,;:"):
+        return None
+    hit, text = given[int(match[1]) - 1]
+    answer = match[2].strip(" ,;:").rstrip(".")
+    quote = find_quote(answer, hit.in_context)
+    [asked, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
+    signs = weigh_signs(question, hit, text, quote, logprobs, float(asked @ said))
+    bar = read_bar()
+    chance = bar.model.chance(asdict(signs))
+    return Reading(answer, hit, quote, chance, chance >= bar.least, signs, prompt_tokens, answer_tokens)
+
+
+def quotation_grammar(texts: Sequence[str]) -> str:
+    """Lark, as llguidance reads it: `[n] ` and whole words in a row from the n-th text."""
+    choices = " | ".join(f'"[{n}] " TEXT{n}' for n in range(1, len(texts) + 1))
+    rules = [f'TEXT{n}: %regex {{"substring_words": {json.dumps(text)}}}' for n, text in enumerate(texts, 1)]
+    return "\n".join([f"start: {choices}", *rules, ""])
+
+
+def plain_text(text: str) -> str:
+    """A passage on one line, without the marks of Markdown and the targets of links."""
+    return " ".join(_MARKS.sub(" ", tidy(text)).split())
+
+
+def find_quote(answer: str, text: str) -> str:
+    """The sentence of a passage, verbatim, that holds the answer; the answer itself where it spans several."""
+    return next((sentence for sentence in split_sentences(text) if answer in plain_text(sentence)), answer)
+
+
+def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Sequence[float], meaning: float) -> Signs:
+    """`logprobs` are those of the reply's tokens: `[`, the number, `]`, and the words."""
+    terms = content_terms(question)
+    context = content_terms(f"{passage.title} {passage.heading}")
+    held = content_terms(text) | context
+    sentences = split_sentences(passage.in_context)
+    at = sentences.index(quote) if quote in sentences else 0
+    near = content_terms(" ".join(sentences[max(0, at - 1) : at + 2]) or text) | context
+    first = min(1 - LEAST, max(LEAST, math.exp(logprobs[0]))) if logprobs else 0.5
+    words = logprobs[3:] or [0.0]
+    numbers, names = _NUMBER.findall(question), find_names(question)
+    return Signs(
+        answers=math.log(first / (1 - first)),
+        number=logprobs[1] if len(logprobs) > 1 else 0.0,
+        words=sum(words) / len(words),
+        least=min(words),
+        coverage=len(terms & held) / max(1, len(terms)),
+        nearby=len(terms & near) / max(1, len(terms)),
+        meaning=meaning,
+        numbers=sum(number not in text for number in numbers) / max(1, len(numbers)),
+        names=sum(name.lower() not in f"{passage.title} {text}".lower() for name in names) / max(1, len(names)),
+    )
+
+
+def find_names(question: str) -> list[str]:
+    """Capitalised words, but for the first word of the question."""
+    return [word for word in re.findall(r"[A-Za-z][\w’'-]+", question)[1:] if word[0].isupper()]
+
+
+def find_missing(question: str, passages: Sequence[Hit]) -> list[str]:
+    """The question's words, in its order, whose terms none of the first READ passages holds."""
+    held: set[int] = set()
+    for hit in passages[:READ]:
+        held |= content_terms(f"{hit.title} {hit.heading} {hit.in_context}")
+    words = re.findall(r"\w[\w’'.-]*\w|\w", question)
+    return list(dict.fromkeys(word for word in words if (terms := content_terms(word)) and not terms & held))

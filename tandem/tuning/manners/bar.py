@@ -1,0 +1,82 @@
+"""The bar: how likely an answer must be right to be sent, fitted on articles that the adapter has not seen.
+
+`python -m tandem.tuning.manners.bar DATA graph/reading.json` reads the course's held-out articles with what is in
+service, as it reads for people, and writes the model of `graph/reading.py`.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from pydantic import TypeAdapter
+from rich.progress import track
+
+from graph.reading import Bar, Reading, Signs, read_passages
+from graph.routing.linear import area_under_roc, fit_linear, split_folds
+from index.search import Hit
+from tandem.models.client import ModelClient
+from tandem.models.launch import ensure_model_server
+from tandem.settings import Settings, read_settings
+from tandem.tuning.manners.course import HELD_OUT
+from tandem.tuning.manners.material import Asked, Passage, read_questions
+
+DECLINED = 0.72
+"""Share of the unanswerable questions that are to be declined."""
+FOLDS = 5
+NAMES = tuple(Signs.__dataclass_fields__)
+
+
+async def read_all(settings: Settings, asked: Sequence[Asked]) -> list[Reading]:
+    async with (
+        ensure_model_server(settings) as url,
+        ModelClient.open(settings.model_copy(update={"model_url": url})) as model,
+    ):
+        readings = []
+        for item in track(asked, "Reading", transient=True):
+            reading = await read_passages(model, item.question, [as_hit(item.passage)])
+            if reading is None:
+                raise RuntimeError("the server takes no grammar, or a passage is empty")
+            readings.append(reading)
+        return readings
+
+
+def as_hit(passage: Passage) -> Hit:
+    """The passage as if it had been found beyond doubt."""
+    now = datetime.now(UTC)
+    return Hit(0, 0, "given", passage.title, "", "given:", passage.text, 0, 1.0, 1.0, 0.0, 1.0, now, now)
+
+
+def fit_bar(signs: Sequence[Signs], answered: Sequence[bool], groups: Sequence[str]) -> tuple[Bar, float]:
+    """The bar, and the AUROC of chances that were fitted without the row. Questions on one passage are one group."""
+    rows = np.array([[asdict(one)[name] for name in NAMES] for one in signs])
+    right = np.array(answered)
+    folds = split_folds(len(rows), groups, seed=0, folds=FOLDS)
+    unseen = np.zeros(len(rows))
+    for fold in range(FOLDS):
+        mine = folds == fold
+        left = [group for group, is_mine in zip(groups, mine, strict=True) if not is_mine]
+        unseen[mine] = fit_linear(NAMES, rows[~mine], right[~mine], groups=left).chances(rows[mine])
+    least = float(np.quantile(unseen[~right], DECLINED))
+    return Bar(fit_linear(NAMES, rows, right, groups=groups), least), area_under_roc(unseen, right)
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="The folder of the data sets.")],
+    target: Annotated[Path, typer.Argument(help="Where the bar is written.")],
+) -> None:
+    asked = [item for item in read_questions(data, "squad2") if item.passage.origin in HELD_OUT]
+    readings = asyncio.run(read_all(read_settings(), asked))
+    answered = [item.answer is not None for item in asked]
+    bar, area = fit_bar([one.signs for one in readings], answered, [item.passage.text for item in asked])
+    target.write_bytes(TypeAdapter(Bar).dump_json(bar, indent=2) + b"\n")
+    print(f"{len(asked)} questions, AUROC {area:.3f}, bar {bar.least:.3f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    typer.run(main)
