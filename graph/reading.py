@@ -40,8 +40,6 @@ class Signs:
 
     answers: float
     """Log-odds that the reply begins as an answer, not as a refusal."""
-    number: float
-    """Log-probability of the passage's number."""
     words: float
     """Mean log-probability of the answer's tokens."""
     least: float
@@ -159,7 +157,6 @@ def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Se
     numbers, names = _NUMBER.findall(question), find_names(question)
     return Signs(
         answers=math.log(first / (1 - first)),
-        number=logprobs[1] if len(logprobs) > 1 else 0.0,
         words=sum(words) / len(words),
         least=min(words),
         coverage=len(terms & held) / max(1, len(terms)),
