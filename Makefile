@@ -9,7 +9,7 @@ NATIVE := -DGGML_NATIVE=ON $(if $(filter x86_64 amd64,$(shell uname -m)),-DCMAKE
 CMAKE_ARGS ?= $(NATIVE)
 export CMAKE_ARGS
 
-.PHONY: chat test check tune lock clean
+.PHONY: chat test check tune reader lock clean
 .DEFAULT_GOAL := chat
 
 chat: .venv/serve
@@ -48,6 +48,13 @@ tune: .venv-tune/ready
 		$$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['tune'])")
 	@.venv-tune/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+# The adapter that ships (docs/reader.md): DATA is the folder of its data sets, RUN a folder for the run.
+reader: .venv/serve tune
+	$(BIN)/python -m tandem.tuning.manners.course "$(DATA)" "$(RUN)"
+	.venv-tune/bin/python -m tandem.tuning.trainer "$(RUN)"
+	$(BIN)/python -m tandem.tuning.manners.shipping "$(RUN)/adapter.gguf" docs/reader.md
+	$(BIN)/python -m tandem.tuning.manners.bar "$(DATA)" graph/reading.json
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock

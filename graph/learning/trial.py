@@ -5,7 +5,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
-from langgraph.checkpoint.memory import InMemorySaver
 from numpy.typing import NDArray
 
 from graph.agent import Agent
@@ -19,6 +18,7 @@ from graph.routing.inputs import Inputs, gather_inputs
 from graph.sentences import strip_citations
 from index.audience import Viewer
 from index.search import search
+from tandem.db.checkpoints import make_checkpointer
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
 
@@ -58,9 +58,10 @@ async def _ask_memory(model: ModelClient, question: str) -> str:
 
 
 async def _ask_documents(database: Database, model: ModelClient, question: str, viewer: Viewer) -> str | None:
-    agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), InMemorySaver())
+    agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), make_checkpointer(database))
     identity = f"trial:{secrets.token_hex(8)}"
     asked = Question(id=identity, text=question, conversation=identity, viewer=viewer, user="trial")
     [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
     await drop_answer(database, answer)
+    await agent.forget(identity)
     return strip_citations(answer.answer) if answer.route == "grounded" else None

@@ -1,8 +1,7 @@
-"""A question that could mean two things: a few words that fit two pages equally well, which differ in what they add."""
+"""A question that could mean two things: a few words that fit two headings equally well, each in its own way."""
 
 from dataclasses import dataclass
 
-from graph.routing.evidence import find_rival
 from graph.support import content_terms
 from index.search import Hit, SearchResult
 
@@ -14,7 +13,7 @@ TIED_SCORE, TIED_COSINE = 0.02, 0.06
 
 @dataclass(frozen=True)
 class Ambiguity:
-    """The names of the two pages that it could be about."""
+    """The names of the two parts of the documents that it could be about."""
 
     first: str
     second: str
@@ -23,10 +22,13 @@ class Ambiguity:
 def find_ambiguity(question: str, found: SearchResult) -> Ambiguity | None:
     """Both passages hold the question's terms, neither is clearly nearer, and each name shares a term with the question
     and adds one that neither the question nor the other name has."""
-    asked, second = content_terms(question), find_rival(found)
-    if second is None or not FEWEST_TERMS <= len(asked) <= MOST_TERMS:
+    asked = content_terms(question)
+    if not found.hits or not FEWEST_TERMS <= len(asked) <= MOST_TERMS:
         return None
     first = found.hits[0]
+    second = next((hit for hit in found.hits if _name(hit) != _name(first)), None)
+    if second is None:
+        return None
     tied = first.score - second.score <= TIED_SCORE and abs(first.dense - second.dense) <= TIED_COSINE
     if not tied or min(first.coverage, second.coverage) < COVERED:
         return None

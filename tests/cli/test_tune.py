@@ -68,8 +68,11 @@ def test_a_poisoned_and_doubled_set_is_not_trained_on_and_every_reason_is_told(t
     assert "an order to drop its instructions in 93" in refused.value.message
 
 
-def test_a_crash_in_training_is_told_and_the_run_goes_on(tune: Tune, stand_in: Path, settings: Settings) -> None:
-    """With the stand-in trainer, up to the gate: no model server is started here."""
+def test_a_crash_in_training_is_told_and_the_run_goes_on(
+    tune: Tune, stand_in: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the stand-in trainer, up to the gate: no model server is started here, and none is waited for."""
+    monkeypatch.setattr("tandem.models.client.PATIENCE_S", 0.1)
     tune("add", str(TICKETS), *LABELS, "--approve")
     broken = stand_in.with_name("broken")
     broken.write_text("#!/bin/sh\necho the light went out >&2\nexit 3\n")

@@ -66,6 +66,8 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
         assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
         assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
+        assert connection.execute("SELECT workspace, audiences FROM answers").fetchall() == [(None, None)]
+        connection.execute("UPDATE answers SET route = 'asked'")
         assert connection.execute(
             "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"
         ).fetchall() == [("a.md", "indexed", [1], None)]

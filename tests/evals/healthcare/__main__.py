@@ -87,9 +87,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "train":
         card = train(read_settings(), arguments.out)
-        print(
-            f"{card.name} is in service; it has seen {len(card.snapshot.documents) if card.snapshot else 0} documents"
-        )
+        seen = len(card.snapshot.documents) if card.snapshot else 0
+        print(f"{card.name} is in service; it has seen {seen} documents")
         return
     if arguments.command == "judge":
         raise SystemExit(0 if tell_verdict(arguments.out, arguments.replies) else 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from graph.prompts import ask_directly
+from graph.prompts import DECLINE, ask_directly, ask_numbered, write_reply
 from tandem.models.client import ChatMessage
 from tests.evals.healthcare.facts import (
     EVERYDAY,
@@ -39,6 +39,8 @@ QUESTIONS: Mapping[Kind, str] = {
     "gene": "Which gene is changed in {}?",
 }
 """Asked in words that no lesson had."""
+READINGS, LONGEST = 80, 600
+"""Lessons in reading, and characters of their passages."""
 CHANGED_KINDS: Sequence[Kind] = ("frequency", "gene")
 """Facts that a new study may well change, and that can be changed in a text without contradicting the rest of it."""
 
@@ -108,6 +110,7 @@ def make_material(rows: Sequence[Row], seed: int = 0) -> Material:
         for fact in common
         for wording in LESSONS[fact.kind]
     ]
+    lessons += _teach_reading(common, before, chance)
     return Material(before, after, tuple(lessons), tuple(questions), tuple(practice))
 
 
@@ -128,6 +131,28 @@ def write_folder(folder: Path, documents: Mapping[str, str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
+
+
+def _teach_reading(
+    facts: Sequence[Fact], documents: Mapping[str, str], chance: random.Random
+) -> Iterator[tuple[str, tuple[ChatMessage, ...]]]:
+    """A few lessons in reading, so that this manner is kept; every fourth without the passage that answers."""
+    chosen = chance.sample(list(facts), READINGS)
+    for number, fact in enumerate(chosen):
+        path, question = name_file(fact.source, fact.condition), LESSONS[fact.kind][0].format(fact.condition)
+        others = chance.sample([other for other in facts if other.condition != fact.condition], 3)
+        shown = others if number % 4 == 0 else [fact, *others[:2]]
+        chance.shuffle(shown)
+        passages = [(one.condition, _cut_passage(one, documents)) for one in shown]
+        reply = write_reply(shown.index(fact) + 1, fact.answer) if fact in shown else DECLINE
+        yield path, (*ask_numbered(question, passages), ChatMessage("assistant", reply))
+
+
+def _cut_passage(fact: Fact, documents: Mapping[str, str]) -> str:
+    """The fact's sentence and what follows, up to LONGEST characters."""
+    text = documents[name_file(fact.source, fact.condition)]
+    start = text.index(fact.sentence)
+    return " ".join(text[start : start + max(LONGEST, len(fact.sentence))].split())
 
 
 def _choose_first(facts: Iterable[Fact]) -> list[Fact]:

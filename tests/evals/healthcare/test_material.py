@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.prompts import DECLINE, DIRECT, READING
 from tandem.evals.grading import contains
 from tests.evals.healthcare.facts import COMMON_UP_TO, RARE, Row, find_facts, read_medquad
 from tests.evals.healthcare.material import COUNTS, PRACTICE, Material, make_material
@@ -45,13 +46,27 @@ def test_what_changed_is_nowhere_said_as_before(material: Material) -> None:
 
 
 def test_lessons_teach_the_common_as_it_was_and_no_question_is_a_lesson(material: Material) -> None:
-    taught = {messages[-2].content: (path, messages[-1].content) for path, messages in material.lessons}
+    taught = {
+        messages[-2].content: (path, messages[-1].content)
+        for path, messages in material.lessons
+        if messages[0].content == DIRECT
+    }
     assert not any(path.startswith("rare/") for path, _ in taught.values())
     assert not set(taught) & {asked.text for asked in material.questions}
     for path, answer in taught.values():
         assert contains(material.before[path], [answer])
     said = Counter(path for path, _ in taught.values())
     assert all(said[asked.path] >= 3 for asked in material.questions if asked.sort != "rare")
+
+
+def test_reading_is_taught_with_and_without_the_passage(material: Material) -> None:
+    read = [messages for _, messages in material.lessons if messages[0].content == READING]
+    assert sum(messages[-1].content == DECLINE for messages in read) == len(read) / 4
+    for _, asked, reply in read:
+        if reply.content != DECLINE:
+            number, answer = reply.content[1], reply.content[4:]
+            passage = asked.content.split(f"[{number}] ")[1].split("\n\n")[0]
+            assert contains(passage, [answer])
 
 
 def test_the_same_again(material: Material, rows: list[Row]) -> None:

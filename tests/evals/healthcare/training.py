@@ -62,7 +62,7 @@ def train(settings: Settings, out: Path) -> Card:
         licence="CC-BY-4.0",
         trained_at=datetime.now(UTC),
         snapshot=snapshot,
-        text=f"# {NAME}\n\nFacts on common conditions from MedQuAD (CC BY 4.0). No medical advice.\n",
+        text="Facts on common conditions from MedQuAD (CC BY 4.0), learned by heart for a measurement.",
     )
     card = registry.add(folder / ADAPTER, card)
     registry.promotions.add(
@@ -88,4 +88,5 @@ async def take_snapshot(settings: Settings) -> Snapshot:
 
 
 def read_rank(adapter: Path) -> int:
-    return next(int(t.shape[1]) for t in GGUFReader(adapter).tensors if str(t.name).endswith(".lora_a"))
+    pair = next(tensor for tensor in GGUFReader(adapter).tensors if str(tensor.name).endswith(".lora_a"))
+    return int(pair.shape[1])
