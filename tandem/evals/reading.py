@@ -2,6 +2,7 @@
 lose when the passage has to be found first?"""
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from typing import Any
 
 from graph.nodes.retrieve import PASSAGES
 from graph.reading import Reading, read_passages
+from graph.routing.linear import area_under_roc
 from index.search import Hit, search
 from tandem.errors import SourceError
 from tandem.evals.bootstrap import Estimate, estimate_mean
 from tandem.evals.grading import best_em, best_f1, contains
 from tandem.evals.qa import OnPassage
-from tandem.evals.separation import auroc
 from tandem.evals.workbench import VIEWER, OnProgress, Workbench
 from tandem.models.client import ModelClient
 
@@ -47,7 +48,9 @@ class ReaderRun:
                 "em": _described(self._answerable, lambda r: best_em(_answer(r.given), r.asked.answers)),
                 "f1": _described(self._answerable, _forced_f1),
             },
-            "auroc": _rounded(auroc([_chance(r.given) for r in self.reads], [r.asked.answerable for r in self.reads])),
+            "auroc": _rounded(
+                area_under_roc([_chance(r.given) for r in self.reads], [r.asked.answerable for r in self.reads])
+            ),
             "as_sent": {
                 "f1": _described(self._answerable, lambda r: 0.0 if _is_declined(r.given) else _forced_f1(r)),
                 "declined_rightly": _described(self._unanswerable, lambda r: float(_is_declined(r.given))),
@@ -155,5 +158,5 @@ def _described(
     return found.describe()
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)

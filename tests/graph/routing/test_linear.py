@@ -1,7 +1,11 @@
 """The fitted chances are calibrated, tell what moved them, and know no more of a row than its fold lets them."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graph.routing.linear import LinearModel, area_under_roc, calibration_error, fit_linear, split_folds, squash
 
@@ -68,3 +72,10 @@ def test_a_model_is_read_back_as_it_was() -> None:
     model = LinearModel(("a",), (1.0,), (2.0,), (3.0,), 4.0)
     fit = Fit(model, model, 7)
     assert read_fit(fit.describe(), 7) == fit
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
+def test_the_area_counts_pairs(rows: list[tuple[int, bool]]) -> None:
+    found = area_under_roc([float(score) for score, _ in rows], [kind for _, kind in rows])
+    pairs = [(a > b) + (a == b) / 2 for a, kind in rows if kind for b, other in rows if not other]
+    assert found == pytest.approx(sum(pairs) / len(pairs) if pairs else math.nan, nan_ok=True)
