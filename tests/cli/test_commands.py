@@ -179,6 +179,7 @@ async def test_doctor_checks_every_piece(tandem: Tandem) -> None:
         "pgvector",
         "broker",
         "model",
+        "adapter reader",
     }
     assert findings["gpu"]["detail"] == "runs on the CPU"
     assert findings["slack"]["ok"] is findings["discord"]["ok"] is None

@@ -60,17 +60,17 @@ async def test_json_and_picture(model_settings: Settings, house: Path) -> None:
     assert status == 0, errors
     measured = json.loads(output)
     assert measured["questions"] == 3
-    assert list(measured["arms"]) == ["prompt", "retrieval"]
+    assert list(measured["arms"]) == ["prompt", "tuned", "retrieval"]
     retrieval = measured["arms"]["retrieval"]
     assert retrieval["answerable"]["contained"] == 1
     assert retrieval["retrieval"] == {"recall@1": 1, "recall@5": 1, "mrr": 1}
     assert retrieval["citations"] == {"precision": 1, "recall": 1}
-    assert measured["details"]["left_out"] == {"tuned": "no adapter is in service"}
+    assert measured["details"]["left_out"] == {}
     assert measured["details"]["retrieval_judged_by"].startswith("the document's address where it is given (1 of 2)")
-    assert "Not tried: fine-tuning" in measured["recommendation"]
+    assert "too few" in measured["recommendation"]
     said = [json.loads(line) for line in (house / "replies.jsonl").read_text().splitlines()]
-    assert [row["arm"] for row in said] == ["prompt", "retrieval"] * 3
-    assert (said[1]["right"], said[1]["route"], "15 euros" in said[1]["reply"]) == (True, "grounded", True)
+    assert [row["arm"] for row in said] == ["prompt", "tuned", "retrieval"] * 3
+    assert (said[2]["right"], said[2]["route"], "15 euros" in said[2]["reply"]) == (True, "grounded", True)
     with Image.open(house / "a.png") as image:
         assert image.format == "PNG"
 

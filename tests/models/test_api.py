@@ -52,7 +52,7 @@ async def http(model_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_openai_s_client_lists_the_models(client: openai.AsyncOpenAI) -> None:
     ids = [model.id async for model in client.models.list()]
-    assert ids == ["tandem", "SmolLM2-135M-Instruct", "all-MiniLM-L6-v2"]
+    assert ids == ["tandem", "SmolLM2-135M-Instruct", "reader", "all-MiniLM-L6-v2"]
     assert (await client.models.retrieve(ids[0])).id == ids[0]
 
 
@@ -271,6 +271,7 @@ async def test_logprobs_are_the_model_s_own_at_every_position(small_server: Smal
     url, serving = small_server
     question = [{"role": "user", "content": "Count to ten."}]
     body = hello(messages=question, max_tokens=12, logprobs=True, top_logprobs=20, temperature=1, seed=4)
+    body["model"] = serving.weights.name
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         entries = (await http.post(CHAT, json=body)).json()["choices"][0]["logprobs"]["content"]
     model = serving.model
@@ -422,7 +423,8 @@ async def test_health_says_what_runs_where(http: httpx.AsyncClient) -> None:
         (hello(modalities=["audio"]), "modalities"),
         (hello(messages=[{"role": "user", "content": [{"type": "image_url"}]}]), "messages.0.content.0"),
         (hello(messages=[{"role": "tool", "content": "x"}]), "messages.0.role"),
-        (hello(response_format={"type": "grammar"}), "response_format.type"),
+        (hello(response_format={"type": "yaml"}), "response_format.type"),
+        (hello(response_format={"type": "grammar"}), "response_format"),
         (hello(response_format={"type": "json_schema"}), "response_format"),
         (
             hello(response_format=json_format({"type": "array", "uniqueItems": True})),

@@ -82,7 +82,7 @@ async def test_vectors_have_length_one_and_keep_their_order(at_server: Settings)
 async def test_the_server_is_described(at_server: Settings) -> None:
     async with ModelClient.open(at_server) as client:
         description = await client.describe()
-    assert (description.model, description.adapter) == ("SmolLM2-135M-Instruct", None)
+    assert (description.model, description.adapter) == ("SmolLM2-135M-Instruct", "reader")
     assert (description.embedding_model, description.context) == ("all-MiniLM-L6-v2", at_server.model_context)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from graph.prompts import ask_directly
 from tandem.db.pool import Database
-from tandem.models.adapters import Adapters, Card
+from tandem.models.adapters import PACKAGED, Adapters, Card
 from tandem.models.client import ModelClient
 from tandem.models.launch import ensure_model_server
 from tandem.models.weights import describe_weights
@@ -25,10 +25,12 @@ TOKENS = 12
 
 @pytest.fixture
 async def model(settings: Settings) -> AsyncIterator[ModelClient]:
+    """Of a server with nothing in service but the base."""
     async with (
         ensure_model_server(settings) as url,
         ModelClient.open(settings.model_copy(update={"model_url": url})) as client,
     ):
+        Adapters(settings).remove(PACKAGED)
         yield client
 
 
