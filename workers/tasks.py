@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 
-from graph.learning.night import learn
 from index.jobs import AT_ONCE, enqueue_due_looks, is_work_due, run_due_jobs
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
@@ -55,6 +54,8 @@ async def _drain(database: Database, model: ModelClient, settings: Settings, sto
 
 
 async def _learn_routes(settings: Settings, stopping: threading.Event) -> bool:
+    from graph.learning.night import learn  # brings the agent, which would make every worker start slowly
+
     turn_ends = time.monotonic() + TURN_S
 
     def may_go_on() -> bool:

@@ -135,4 +135,4 @@ def test_the_application_is_set_up_to_lose_nothing(settings: Settings) -> None:
     assert app.conf.accept_content == ["json"]
     assert app.conf.result_backend is None
     assert {RUN_JOBS, LOOK_AT_SOURCES} <= set(app.tasks)
-    assert {entry["task"] for entry in app.conf.beat_schedule.values()} == {RUN_JOBS, LOOK_AT_SOURCES}
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} == {RUN_JOBS, LOOK_AT_SOURCES, LEARN}
