@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import psycopg
 from celery import Celery
@@ -18,10 +18,11 @@ INSTALL_LOCK = 7_139_002
 log = logging.getLogger(__name__)
 
 
-def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
+def make_broker_app(broker_url: str | None, conninfo: str, *, listens: bool) -> Celery:
     """Returns an application that knows the broker and no task: BROKER_URL, else the queue in this Postgres (pgmq).
 
-    Installs the queue's tables there, so it may raise psycopg.OperationalError; connects to nothing else yet.
+    `listens`: whether it takes messages too. One that does makes the queue's trigger anew, for which two that start at
+    once can deadlock; one that only sends stays out of that. Installs the queue's tables there, so it may raise psycopg.OperationalError; connects to nothing else yet.
     """
     app = Celery("tandem", set_as_current=False)
     app.conf.update(
@@ -46,7 +47,7 @@ def make_broker_app(broker_url: str | None, conninfo: str) -> Celery:
             broker_transport_options={
                 "conn_string": conninfo,
                 "init_extension": False,
-                "use_notify": True,
+                "use_notify": listens,
                 "polling_interval": 0.2,
                 "wait_time_seconds": 0,
                 "visibility_timeout": 60,
@@ -78,7 +79,7 @@ def install_queue(conninfo: str) -> None:
             connection.execute(get_embedded_install_sql().encode())
 
 
-_sender = lru_cache(maxsize=4)(make_broker_app)
+_sender = lru_cache(maxsize=4)(partial(make_broker_app, listens=False))
 
 
 def _send(settings: Settings, conninfo: str) -> None:

@@ -32,7 +32,7 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
     Starts the embedded Postgres if that is the one in use. Raises DatabaseUnavailable.
     """
     stop = stopping or threading.Event()
-    app = make_broker_app(settings.broker_url, ensure_server(settings))
+    app = make_broker_app(settings.broker_url, ensure_server(settings), listens=True)
     app.conf.update(
         # A message is acknowledged after its work, so a killed worker's message comes back.
         task_acks_late=True,
@@ -51,15 +51,15 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
         },
     )
 
-    @app.task(name=RUN_JOBS)  # type: ignore[untyped-decorator]
+    @app.task(name=RUN_JOBS, shared=False)  # type: ignore[untyped-decorator]
     def run() -> None:
         run_jobs(settings, stop)
 
-    @app.task(name=LOOK_AT_SOURCES)  # type: ignore[untyped-decorator]
+    @app.task(name=LOOK_AT_SOURCES, shared=False)  # type: ignore[untyped-decorator]
     def look() -> None:
         look_at_sources(settings)
 
-    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
+    @app.task(name=LEARN, shared=False)  # type: ignore[untyped-decorator]
     def learn() -> None:
         if settings.learn_questions and learn_routes(settings, stop):
             app.send_task(LEARN, expires=LEARN_EXPIRES_S, ignore_result=True)

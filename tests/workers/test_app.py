@@ -17,7 +17,7 @@ from tandem.db.server import ensure_server, stop_server_if_idle
 from tandem.settings import Settings
 from tests.conftest import open_home
 from tests.workers.conftest import DOCUMENTS, Crew, make_crew, write_document
-from workers.app import LOOK_AT_SOURCES, RECOVER_S, make_app
+from workers.app import LEARN, LOOK_AT_SOURCES, RECOVER_S, make_app
 
 
 async def test_a_worker_does_what_was_asked_before_and_after_it_came(crew: Crew) -> None:

@@ -25,6 +25,7 @@ from graph.routing.linear import LinearModel
 from graph.routing.policy import Policy
 from index.audience import Viewer
 from tandem.db.pool import Database
+from tandem.models.adapters import PACKAGED
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 from tests.graph.routing.given import COVERED, STALE, UNCOVERED, make_inputs
@@ -52,23 +53,23 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
 ) -> None:
     badges, printer, _ = asked
     await agent.record_feedback(asked[printer], user="u", verdict="down")
-    first = await draw_next(database, None)
+    first = await draw_next(database, PACKAGED)
     assert first is not None
     assert (first.question, first.verdict, first.viewer) == (printer, "down", EVERYBODY)
     await store_correction(database, asked[badges], person="u", text="New badges are made every Wednesday.")
-    second = await draw_next(database, None)
+    second = await draw_next(database, PACKAGED)
     assert second is not None
     assert second.correction == "New badges are made every Wednesday."
     while await grade_next(database, model, model_settings):
         pass
-    assert await draw_next(database, None) is None
+    assert await draw_next(database, PACKAGED) is None
     assert (await draw_next(database, "another adapter")) is not None
     rows = await database.fetch_all(b"SELECT graded_by FROM graded_questions ORDER BY 1")
     assert len(rows) == 2  # small talk is no question
     assert "correction" in {row["graded_by"] for row in rows}
     assert not await database.fetch_all(b"SELECT FROM answers WHERE conversation LIKE 'trial:%%'")
     await agent.record_feedback(asked[badges], user="u", verdict="up")
-    assert await draw_next(database, None) is not None, "a new verdict is worth another look"
+    assert await draw_next(database, PACKAGED) is not None, "a new verdict is worth another look"
 
 
 async def test_a_nights_quota_is_kept(
