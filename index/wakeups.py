@@ -22,7 +22,8 @@ def make_broker_app(broker_url: str | None, conninfo: str, *, listens: bool) -> 
     """Returns an application that knows the broker and no task: BROKER_URL, else the queue in this Postgres (pgmq).
 
     `listens`: whether it takes messages too. One that does makes the queue's trigger anew, for which two that start at
-    once can deadlock; one that only sends stays out of that. Installs the queue's tables there, so it may raise psycopg.OperationalError; connects to nothing else yet.
+    once can deadlock; one that only sends stays out of that. Installs the queue's tables there, so it may raise
+    psycopg.OperationalError; connects to nothing else yet.
     """
     app = Celery("tandem", set_as_current=False)
     app.conf.update(
