@@ -7,10 +7,11 @@ import pytest
 
 from tandem.db.pool import Database
 from tandem.errors import SourceError
-from tandem.evals.arms import ARMS, ArmName, open_arms
+from tandem.evals.arms import ARMS, GROUNDED, ArmName, open_arms
 from tandem.evals.comparison import compare_arms
 from tandem.evals.qa import Asked
 from tandem.evals.workbench import VIEWER, Workbench, open_workbench
+from tandem.models.adapters import PACKAGED
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
@@ -31,12 +32,12 @@ async def bench(model_settings: Settings, tmp_path: Path) -> AsyncIterator[Workb
 async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workbench) -> None:
     question = "What does a lost badge cost?"
     async with open_arms(bench.settings, bench.database, VIEWER, ARMS) as arms:
-        assert (list(arms.ask), arms.adapter) == (["tandem", "retrieval", "prompt"], None)
-        assert arms.left_out == dict.fromkeys(("tuned", "tuned+retrieval"), "no adapter is in service")
+        assert list(arms.ask) == ["tandem", "retrieval", "tuned+retrieval", "prompt", "tuned"]
+        assert (arms.adapter, arms.left_out) == (PACKAGED, {})
         replies = {name: await ask(question) for name, ask in arms.ask.items()}
-    for name in ("tandem", "retrieval"):
+    assert replies["retrieval"].route == "grounded"
+    for name in GROUNDED:  # where the reader is in doubt, it shows what it read
         assert "15 euros" in replies[name].text
-        assert replies[name].route == "grounded"
         assert [citation.uri.endswith("badges.md") for citation in replies[name].citations] == [True]
     assert replies["prompt"].citations == ()
     for reply in replies.values():
@@ -48,14 +49,13 @@ async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workb
 
 
 async def test_only_what_is_wanted_is_opened(bench: Workbench) -> None:
-    async with open_arms(bench.settings, bench.database, VIEWER, ("tuned", "prompt")) as arms:
+    plain = bench.settings.model_copy(update={"model": (await bench.model.describe()).model})
+    async with open_arms(plain, bench.database, VIEWER, ("tuned", "prompt")) as arms:
         assert list(arms.ask) == ["prompt"]
         assert list(arms.left_out) == ["tuned"]
     tuned: tuple[ArmName, ...] = ("tuned",)
     with pytest.raises(SourceError, match="no adapter is in service"):
-        await compare_arms(
-            bench.settings, bench.database, bench.model, VIEWER, [Asked(question="x", answers=("y",))], tuned
-        )
+        await compare_arms(plain, bench.database, bench.model, VIEWER, [Asked(question="x", answers=("y",))], tuned)
 
 
 async def test_where_nothing_is_indexed_nothing_is_searched(database: Database, model_settings: Settings) -> None:
