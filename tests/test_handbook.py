@@ -95,7 +95,8 @@ async def test_questions_cite_the_right_page_and_a_changed_paragraph_costs_two_c
         again = await handbook.look()
         assert again.documents.changed == 1
         assert 1 <= again.chunks.embedded <= 2
-        assert "every second Thursday" in (await _ask(agent, "How often are new GSA badges processed?")).answer
+        [citation] = (await _ask(agent, "How often are new GSA badges processed?")).citations
+        assert "every second Thursday" in citation.quote
 
 
 def _is_right(uri: str, row: dict[str, Any]) -> bool:

@@ -32,7 +32,21 @@ def ensure_server(settings: Settings) -> str:
     """
     if settings.database_url:
         return settings.database_url
-    server = _start(settings.home / "postgres")
+    for attempt in range(START_ATTEMPTS):
+        server = _start(settings.home / "postgres")
+        try:
+            return _make_database(server)
+        except psycopg.OperationalError as error:  # it was killed a moment ago, and is still seen
+            if attempt == START_ATTEMPTS - 1:
+                raise DatabaseUnavailable(
+                    "The embedded Postgres takes no connection.", remedy=f"Read {server.log}."
+                ) from error
+            time.sleep(0.5)
+    raise AssertionError("unreachable")
+
+
+def _make_database(server: PostgresServer) -> str:
+    """Returns its conninfo."""
     info = server.get_postmaster_info()
     conninfo = f"host={info.socket_dir} port={info.port} user=postgres"
     with (
