@@ -34,13 +34,17 @@ def content_terms(text: str) -> set[int]:
     return set(count_terms(text)) - STOP_TERMS
 
 
+def find_numbers(text: str) -> set[str]:
+    return set(_NUMBER.findall(text))
+
+
 def find_support(sentence: str, passages: Sequence[Hit], question: str) -> Support | None:
     """The adjoining sentences of a passage that hold the sentence's content terms and all of its numbers, or None.
 
     They must stand together: words gathered from all over a passage can say what it does not.
     A sentence that only says the question again is not supported, since it tells nothing.
     """
-    terms, numbers = content_terms(sentence), set(_NUMBER.findall(sentence))
+    terms, numbers = content_terms(sentence), find_numbers(sentence)
     if len(terms) < TERMS or terms <= content_terms(question):
         return None
     best: tuple[float, int] | None = None
@@ -53,6 +57,6 @@ def find_support(sentence: str, passages: Sequence[Hit], question: str) -> Suppo
                 window = " ".join(sentences[at : at + width])
                 share = len(terms & (content_terms(window) | context)) / len(terms)
                 rank = (share, -width)
-                if share >= SHARE and numbers <= set(_NUMBER.findall(window)) and (best is None or rank > best):
+                if share >= SHARE and numbers <= find_numbers(window) and (best is None or rank > best):
                     best, support = rank, Support(passage, window)
     return support

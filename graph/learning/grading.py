@@ -1,18 +1,16 @@
 """Grading a trial: by a person's correction, else by what people said of the answer sent, else by the documents."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from graph.learning.sample import Logged
 from graph.learning.trial import Trial
 from graph.sentences import strip_citations
-from graph.support import content_terms
+from graph.support import content_terms, find_numbers
 
 GradedBy = Literal["correction", "verdict", "support", "nothing"]
 SAME = 0.5
 """Share of the shorter text's content terms that the longer one must have to say the same."""
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,7 @@ def grade_trial(logged: Logged, trial: Trial) -> Grade:
 
 def say_the_same(one: str, other: str) -> bool:
     """The shorter text's content terms are mostly the other's, and where both name numbers they share one."""
-    terms, numbers = (
-        [content_terms(text) for text in (one, other)],
-        [set(_NUMBER.findall(text)) for text in (one, other)],
-    )
+    terms, numbers = [content_terms(text) for text in (one, other)], [find_numbers(text) for text in (one, other)]
     if all(numbers) and not numbers[0] & numbers[1]:
         return False
     least = min(map(len, terms))

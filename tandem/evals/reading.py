@@ -94,7 +94,7 @@ async def measure_reader(
     reads = []
     for done, asked in enumerate(questions):
         on_progress("Reading", done, len(questions))
-        given = await read(bench.model, asked.question, [_as_hit(asked)])
+        given = await read(bench.model, asked.question, [as_hit(asked.title, asked.passage)])
         found = None
         if asked.answerable:
             hits = (await search(bench.database, bench.model, asked.question, VIEWER, k=PASSAGES)).hits
@@ -109,10 +109,10 @@ def _write_passages(folder: Path, passages: Sequence[tuple[str, str]]) -> None:
         (folder / f"{number}.md").write_bytes(f"{heading}{text}\n".encode(errors="replace"))
 
 
-def _as_hit(asked: OnPassage) -> Hit:
+def as_hit(title: str, text: str) -> Hit:
     """The given passage as if it had been found beyond doubt."""
     now = datetime.now(UTC)
-    return Hit(0, 0, "given", asked.title, "", "given:", asked.passage, 0, 1.0, 1.0, 0.0, 1.0, now, now)
+    return Hit(0, 0, "given", title, "", "given:", text, 0, 1.0, 1.0, 0.0, 1.0, now, now)
 
 
 def _answer(reading: Reading | None) -> str:

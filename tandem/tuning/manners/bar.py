@@ -8,7 +8,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +18,12 @@ from rich.progress import track
 
 from graph.reading import Bar, Reading, Signs, read_passages
 from graph.routing.linear import area_under_roc, fit_linear, split_folds
-from index.search import Hit
+from tandem.evals.reading import as_hit
 from tandem.models.client import ModelClient
 from tandem.models.launch import ensure_model_server
 from tandem.settings import Settings, read_settings
 from tandem.tuning.manners.course import HELD_OUT
-from tandem.tuning.manners.material import Asked, Passage, read_questions
+from tandem.tuning.manners.material import Asked, read_questions
 
 DECLINED = 0.7
 """Share of the unanswerable questions that are to be declined."""
@@ -39,17 +38,11 @@ async def read_all(settings: Settings, asked: Sequence[Asked]) -> list[Reading]:
     ):
         readings = []
         for item in track(asked, "Reading", transient=True):
-            reading = await read_passages(model, item.question, [as_hit(item.passage)])
+            reading = await read_passages(model, item.question, [as_hit(item.passage.title, item.passage.text)])
             if reading is None:
                 raise RuntimeError("the server takes no grammar, or a passage is empty")
             readings.append(reading)
         return readings
-
-
-def as_hit(passage: Passage) -> Hit:
-    """The passage as if it had been found beyond doubt."""
-    now = datetime.now(UTC)
-    return Hit(0, 0, "given", passage.title, "", "given:", passage.text, 0, 1.0, 1.0, 0.0, 1.0, now, now)
 
 
 def fit_bar(signs: Sequence[Signs], answered: Sequence[bool], groups: Sequence[str]) -> tuple[Bar, float]:
