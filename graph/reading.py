@@ -25,8 +25,8 @@ from tandem.models.client import ModelClient
 
 READ = 3
 """Passages that are read, best first."""
-LONGEST = 900
-"""Characters of each passage that are read; the same as in the training of the adapter that ships."""
+LONGEST = 2_700
+"""Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48
 _MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
 _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
@@ -97,7 +97,8 @@ async def read_passages(
     `name` is the model or adapter that reads; without it, what is in service. With a foreign server, which takes no
     grammar, None also where its reply has another form.
     """
-    given = [(hit, plain) for hit in passages[:READ] if (plain := plain_text(hit.in_context)[:LONGEST])]
+    room = LONGEST // max(1, len(passages[:READ]))
+    given = [(hit, plain) for hit in passages[:READ] if (plain := fit_text(hit, room))]
     if not given:
         return None
     titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
@@ -132,6 +133,16 @@ def quotation_grammar(texts: Sequence[str]) -> str:
     choices = " | ".join(f'"[{n}] " TEXT{n}' for n in range(1, len(texts) + 1))
     rules = [f'TEXT{n}: %regex {{"substring_words": {json.dumps(text)}}}' for n, text in enumerate(texts, 1)]
     return "\n".join([f"start: {choices}", *rules, ""])
+
+
+def fit_text(hit: Hit, room: int) -> str:
+    """At most `room` characters of the passage, and what stands before and after it as far as that still fits."""
+    own, before, after = plain_text(hit.text)[:room], plain_text(hit.before), plain_text(hit.after)
+    if len(before) + 1 + len(own) > room:
+        before = ""
+    if len(before) + len(own) + len(after) + 2 > room:
+        after = ""
+    return " ".join(part for part in (before, own, after) if part)
 
 
 def plain_text(text: str) -> str:

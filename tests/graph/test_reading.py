@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
 from graph.prompts import DECLINE
-from graph.reading import find_missing, find_quote, plain_text, quotation_grammar, read_bar, read_passages, weigh_signs
+from graph.reading import (
+    find_missing,
+    find_quote,
+    fit_text,
+    plain_text,
+    quotation_grammar,
+    read_bar,
+    read_passages,
+    weigh_signs,
+)
 from tandem.models.client import ModelClient
 from tests.graph.hits import make_hit
 
@@ -40,6 +49,14 @@ def test_only_whole_words_in_a_row_of_the_numbered_passage_can_be_said() -> None
 def test_marks_and_links_are_not_read() -> None:
     assert plain_text(LEAVE) == "Everyone has 30 days of leave. It ends with the year, see the rules."
     assert plain_text("see snake_case, a | b") == "see snake_case, a b"
+
+
+@given(*[st.integers(0, 400).map(lambda words: "word " * words)] * 3)
+def test_what_stands_around_a_passage_never_crowds_it_out(text: str, before: str, after: str) -> None:
+    read = fit_text(make_hit(f"FIRST {text}LAST", before=before, after=after), 900)
+    assert len(read) <= 900
+    assert "FIRST" in read
+    assert ("LAST" in read) == (len(f"FIRST {text}LAST") <= 900)
 
 
 def test_the_quotation_is_verbatim() -> None:

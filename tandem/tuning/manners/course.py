@@ -23,12 +23,12 @@ from tandem.tuning.manners.material import (
     read_rows,
     split_sentences,
 )
+from tandem.tuning.manners.written import read_written
 from tandem.tuning.run import RUN, TRAIN, VALIDATION, Run
 
 HELD_OUT = ("squad2/Normans", "squad2/Scottish Parliament")
 """Articles that are never trained on, so that the figures in the card are of unseen ones."""
 SEED = 20261121
-ROUNDS = 2
 CLOZES = 240
 POLICIES = 200
 PAPERS = 140
@@ -36,23 +36,23 @@ DATED = 160
 DIRECT = 300
 
 
-def make_course(data: Path, *, rounds: int = ROUNDS, seed: int = SEED) -> tuple[list[Lesson], list[Lesson]]:
-    """Lessons to train on and to validate on. Each round draws other distractors and twists."""
+def make_course(data: Path, *, seed: int = SEED) -> tuple[list[Lesson], list[Lesson]]:
+    """Lessons to train on and to validate on. Another seed draws other distractors and twists."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     articles = read_questions(data, "squad2")
     learned = [item for item in articles if item.passage.origin not in HELD_OUT]
     held_out = [item for item in articles if item.passage.origin in HELD_OUT]
     policies, papers, dated = read_questions(data, "policyqa"), read_questions(data, "covidqa"), read_dated(data)
     text = read_pages(data) + read_handbook(data, pages=120)
-    lessons: list[Lesson] = []
-    for _ in range(rounds):
-        lessons += make_reading_lessons(learned, rng, twists=0.4, strangers=0.3)
-        lessons += make_reading_lessons(rng.sample(policies, POLICIES // rounds), rng, twists=0.1, strangers=0.0)
-        lessons += make_reading_lessons(rng.sample(papers, PAPERS // rounds), rng, twists=0.2, strangers=0.3)
-        lessons += make_reading_lessons(rng.sample(dated, DATED // rounds), rng, twists=0.4, strangers=0.0)
-    clozes = list(make_clozes(text, CLOZES, rng))
-    lessons += make_reading_lessons(clozes, rng, twists=0.1, strangers=0.0)
-    lessons += make_direct_lessons(data, rng)
+    lessons = [
+        *make_reading_lessons(learned, rng, twists=0.2, strangers=0.2),
+        *make_reading_lessons(read_written(data), rng, twists=0.0, strangers=0.1),
+        *make_reading_lessons(rng.sample(policies, POLICIES), rng, twists=0.1, strangers=0.0),
+        *make_reading_lessons(rng.sample(papers, PAPERS), rng, twists=0.2, strangers=0.3),
+        *make_reading_lessons(rng.sample(dated, DATED), rng, twists=0.4, strangers=0.0),
+        *make_reading_lessons(list(make_clozes(text, CLOZES, rng)), rng, twists=0.1, strangers=0.0),
+        *make_direct_lessons(data, rng),
+    ]
     validation = list(make_reading_lessons(held_out[::3], random.Random(seed), twists=0.0, strangers=0.0))  # noqa: S311
     return lessons, validation
 

@@ -9,7 +9,7 @@ from tandem.tuning.lesson import Lesson
 from tandem.tuning.manners.material import Asked, Passage
 from tandem.tuning.manners.twists import find_names, twist
 
-COMPANY = (0, 0, 0, 0, 1, 2)
+COMPANY = (0, 0, 0, 0, 0, 0, 1, 2)
 """How many distracting passages are given along, drawn from this."""
 OWN_PAGE = 0.75
 """Share of the distracting passages that come from the same article, where they are hardest to tell apart."""
