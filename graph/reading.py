@@ -6,7 +6,6 @@ declined; a calibrated linear model weighs that with how sure the words are and 
 """
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from pydantic import TypeAdapter
 from graph.prompts import ask_numbered
 from graph.routing.linear import LinearModel
 from graph.sentences import split_sentences, tidy
+from graph.signs import Signs, list_missing, weigh_signs
 from graph.support import content_terms
 from index.search import Hit
 from tandem.models.client import ModelClient
@@ -30,30 +30,6 @@ LONGEST = 2_700
 ANSWER_TOKENS = 48
 _MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
 _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
-_NUMBER = re.compile(r"\d+")
-LEAST = 1e-6
-
-
-@dataclass(frozen=True)
-class Signs:
-    """What `p_answer` is weighed from. Log-probabilities are natural; shares and cosines go from 0 to 1."""
-
-    answers: float
-    """Log-odds that the reply begins as an answer, not as a refusal."""
-    words: float
-    """Mean log-probability of the answer's tokens."""
-    least: float
-    """Log-probability of the least likely of them."""
-    coverage: float
-    """Share of the question's terms that the passage holds."""
-    nearby: float
-    """Share of them in the quotation and its neighbours."""
-    meaning: float
-    """Cosine of question and quotation."""
-    numbers: float
-    """Share of the question's numbers that the passage lacks."""
-    names: float
-    """Share of the question's capitalised words that the passage lacks."""
 
 
 @dataclass(frozen=True)
@@ -155,38 +131,9 @@ def find_quote(answer: str, text: str) -> str:
     return next((sentence for sentence in split_sentences(text) if answer in plain_text(sentence)), answer)
 
 
-def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Sequence[float], meaning: float) -> Signs:
-    """`logprobs` are those of the reply's tokens: `[`, the number, `]`, and the words."""
-    terms = content_terms(question)
-    context = content_terms(f"{passage.title} {passage.heading}")
-    held = content_terms(text) | context
-    sentences = split_sentences(passage.in_context)
-    at = sentences.index(quote) if quote in sentences else 0
-    near = content_terms(" ".join(sentences[max(0, at - 1) : at + 2]) or text) | context
-    first = min(1 - LEAST, max(LEAST, math.exp(logprobs[0]))) if logprobs else 0.5
-    words = logprobs[3:] or [0.0]
-    numbers, names = _NUMBER.findall(question), find_names(question)
-    return Signs(
-        answers=math.log(first / (1 - first)),
-        words=sum(words) / len(words),
-        least=min(words),
-        coverage=len(terms & held) / max(1, len(terms)),
-        nearby=len(terms & near) / max(1, len(terms)),
-        meaning=meaning,
-        numbers=sum(number not in text for number in numbers) / max(1, len(numbers)),
-        names=sum(name.lower() not in f"{passage.title} {text}".lower() for name in names) / max(1, len(names)),
-    )
-
-
-def find_names(question: str) -> list[str]:
-    """Capitalised words, but for the first word of the question."""
-    return [word for word in re.findall(r"[A-Za-z][\w’'-]+", question)[1:] if word[0].isupper()]
-
-
 def find_missing(question: str, passages: Sequence[Hit]) -> list[str]:
     """The question's words, in its order, whose terms none of the first READ passages holds."""
     held: set[int] = set()
     for hit in passages[:READ]:
         held |= content_terms(f"{hit.title} {hit.heading} {hit.in_context}")
-    words = re.findall(r"\w[\w’'.-]*\w|\w", question)
-    return list(dict.fromkeys(word for word in words if (terms := content_terms(word)) and not terms & held))
+    return list_missing(question, held)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from graph.reading import Reading, Signs, plain_text
+from graph.reading import Reading, plain_text
+from graph.signs import Signs
 from index.search import Hit
 from tandem.evals.qa import OnPassage
 from tandem.evals.reading import measure_reader

@@ -1,8 +1,5 @@
 """Reading takes its answer word by word from a passage, whatever stands in it, and names what is missing."""
 
-import math
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
@@ -16,7 +13,6 @@ from graph.reading import (
     quotation_grammar,
     read_bar,
     read_passages,
-    weigh_signs,
 )
 from tandem.models.client import ModelClient
 from tests.graph.hits import make_hit
@@ -62,21 +58,6 @@ def test_what_stands_around_a_passage_never_crowds_it_out(text: str, before: str
 def test_the_quotation_is_verbatim() -> None:
     assert find_quote("30 days", LEAVE) == "Everyone has **30 days** of leave."
     assert find_quote("leave. It ends", LEAVE) == "leave. It ends"
-
-
-def test_signs_tell_what_the_passage_lacks() -> None:
-    hit = make_hit(LEAVE)
-    likely = [math.log(0.9), math.log(0.5), 0.0, math.log(0.8), math.log(0.2)]
-    own = weigh_signs(
-        "How many days of leave?", hit, plain_text(LEAVE), "Everyone has **30 days** of leave.", likely, 0.7
-    )
-    other = weigh_signs("Did the Normans have leave in 1066?", hit, plain_text(LEAVE), LEAVE, likely, 0.1)
-    assert own.answers == pytest.approx(math.log(9))
-    assert own.words == pytest.approx((math.log(0.8) + math.log(0.2)) / 2)
-    assert own.least == pytest.approx(math.log(0.2))
-    assert (own.numbers, own.names, own.coverage) == (0.0, 0.0, 1.0)
-    assert (other.numbers, other.names) == (1.0, 1.0)
-    assert other.coverage < own.coverage
 
 
 def test_what_is_missing_is_named_once_and_in_order() -> None:

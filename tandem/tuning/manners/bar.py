@@ -16,8 +16,9 @@ import typer
 from pydantic import TypeAdapter
 from rich.progress import track
 
-from graph.reading import Bar, Reading, Signs, read_passages
+from graph.reading import Bar, Reading, read_passages
 from graph.routing.linear import area_under_roc, fit_linear, split_folds
+from graph.signs import Signs
 from tandem.evals.reading import as_hit
 from tandem.models.client import ModelClient
 from tandem.models.launch import ensure_model_server

@@ -6,19 +6,9 @@ Half of SQuAD 2.0's unanswerable questions differ so from answerable ones (Rajpu
 import random
 import re
 
+from graph.signs import OPPOSITE
 from tandem.tuning.manners.material import Asked
 
-_OPPOSITES = (
-    "first last", "before after", "largest smallest", "highest lowest", "oldest youngest", "most least", "more less",
-    "increase decrease", "increased decreased", "north south", "northern southern", "east west", "eastern western",
-    "early late", "begin end", "began ended", "start stop", "start end", "won lost", "win lose", "rise fall",
-    "rose fell", "major minor", "male female", "men women", "public private", "positive negative", "above below",
-    "allow forbid", "allowed forbidden", "with without", "can cannot", "is isn't", "was wasn't", "did didn't",
-    "do don't", "does doesn't", "are aren't", "were weren't", "always never", "many few", "old new", "join leave",
-    "joined left", "support oppose", "supported opposed", "accept reject", "accepted rejected", "high low",
-    "long short",
-)  # fmt: skip
-OPPOSITE = {a: b for pair in _OPPOSITES for x, y in [pair.split()] for a, b in ((x, y), (y, x))}
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
 _YEAR = re.compile(r"\b(1\d{3}|20\d\d)\b")
 
