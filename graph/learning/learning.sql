@@ -58,8 +58,9 @@ SELECT a.standalone AS question, k.from_memory, k.from_documents, k.adapter, d.u
 FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN documents d ON d.id = k.document_id ORDER BY k.noticed_at DESC
 
 -- name: list_judged
--- why: what people said of answers, with the probability that each had of being given
-SELECT a.inputs, a.route, avg((f.verdict = 'up')::int)::float8 AS liked
+-- why: what people said of what came of each choice, with the probability that the choice had. The route that gave the answer
+-- may be another one: a draft from memory that was unsure leads to the documents.
+SELECT a.inputs, a.inputs ->> 'chosen' AS route, avg((f.verdict = 'up')::int)::float8 AS liked
 FROM answers a JOIN feedback f ON f.answer_id = a.id
-WHERE a.route IN ('direct', 'grounded') AND a.inputs ? 'propensity'
+WHERE a.inputs ->> 'chosen' IN ('direct', 'grounded') AND a.inputs ? 'propensity'
 GROUP BY a.id ORDER BY a.asked_at DESC LIMIT %(most)s

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graph.agent import Agent
-from graph.answers import Done, Question, Route
+from graph.answers import Answer, Done, Question, Receipt, Route, Timings, Tokens
 from graph.learning.gate import judge
 from graph.learning.graded import Graded, list_graded, recall_without_oneself
 from graph.learning.grading import grade_trial, say_the_same
@@ -17,7 +17,8 @@ from graph.learning.night import clashes, grade_next, refit_if_due
 from graph.learning.refit import Refit, refit
 from graph.learning.sample import Logged, draw_next
 from graph.learning.trial import Trial
-from graph.records import store_correction
+from graph.records import store_answer, store_correction
+from graph.routing.decision import Decision
 from graph.routing.fit import Fit
 from graph.routing.fits import FitUnknown, find_serving, keep_fit, list_fits, promote_fit, roll_back
 from graph.routing.history import History, find_history
@@ -232,3 +233,17 @@ async def test_judged_answers_are_read_with_their_propensity(
     judged = await list_judged(database)
     assert {one.propensity for one in judged} == {1.0}
     assert {one.liked for one in judged} == {1.0}
+
+
+async def test_a_verdict_weighs_by_the_route_that_was_drawn_not_by_the_one_that_wrote(
+    agent: Agent, database: Database
+) -> None:
+    """Memory was tried at one in ten; its draft was unsure, so the documents answered."""
+    drawn = Decision("direct", ("tried",), make_inputs("Why?"), fallback="grounded", propensity=0.1).doubted("unsure")
+    receipt = Receipt(drawn.reasons, Timings(), Tokens(), "m", None, "1")
+    question = Question("drawn", "Why?", "drawn", EVERYBODY)
+    answer = Answer("drawn", "Why?", "So. [1]", "grounded", (), receipt)
+    await store_answer(database, question, "Why?", answer, drawn.record())
+    await agent.record_feedback("drawn", user="u", verdict="up")
+    [judged] = await list_judged(database)
+    assert (judged.route, judged.propensity, judged.liked) == ("direct", 0.1, 1.0)
