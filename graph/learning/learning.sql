@@ -34,6 +34,14 @@ ON CONFLICT (answer_id) DO UPDATE SET embedding = excluded.embedding, inputs = e
     adapter = excluded.adapter, direct_right = excluded.direct_right, grounded_right = excluded.grounded_right,
     graded_by = excluded.graded_by, graded_at = now()
 
+-- name: keep_untried
+-- why: what cannot be answered again would be drawn, and end the night, every night
+INSERT INTO graded_questions (answer_id, embedding, workspace, audiences, inputs, adapter, graded_by)
+SELECT id, array_fill(0, ARRAY[384])::halfvec(384), workspace, audiences, inputs -> 'inputs', %(adapter)s, 'nothing'
+FROM answers WHERE id = %(answer_id)s
+ON CONFLICT (answer_id) DO UPDATE SET adapter = excluded.adapter, direct_right = NULL, grounded_right = NULL,
+    graded_by = 'nothing', graded_at = now()
+
 -- name: list_graded
 -- why: what a fit is made of and judged by, the newest of it
 SELECT embedding::real[] AS embedding, workspace, audiences, inputs, direct_right, grounded_right,

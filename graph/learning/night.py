@@ -1,11 +1,12 @@
 """A night's work, in turns that may be cut off anywhere: grade a question, and another; then refit, judge, keep."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from graph.learning.gate import judge
-from graph.learning.graded import keep_grade, list_graded
+from graph.learning.graded import keep_grade, keep_untried, list_graded
 from graph.learning.grading import grade_trial, say_the_same
 from graph.learning.judging import estimate_liked, list_judged
 from graph.learning.refit import refit
@@ -14,8 +15,11 @@ from graph.learning.trial import Trial, answer_both
 from graph.routing.fits import find_serving, keep_fit
 from graph.routing.policy import Policy
 from tandem.db.pool import Database
+from tandem.errors import ModelRejected, QuestionRejected
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,16 @@ async def grade_next(database: Database, model: ModelClient, settings: Settings)
 
 
 async def grade_one(database: Database, model: ModelClient, adapter: str | None, logged: Logged) -> None:
-    """Answers it on both routes and keeps the grade, and the clash where weights and newer documents disagree."""
-    trial = await answer_both(database, model, logged.question, logged.viewer)
+    """Answers it on both routes and keeps the grade, and the clash where weights and newer documents disagree.
+
+    One that cannot be answered again, such as a follow-up that is too long together with what it follows, is left out.
+    """
+    try:
+        trial = await answer_both(database, model, logged.question, logged.viewer)
+    except (QuestionRejected, ModelRejected) as error:
+        log.warning("Answer %s cannot be tried on both routes (%s).", logged.id, type(error).__name__)
+        await keep_untried(database, logged.id, adapter)
+        return
     await keep_grade(database, logged.id, trial, adapter, grade_trial(logged, trial))
     if clashes(trial):
         parameters = {

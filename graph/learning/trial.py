@@ -37,12 +37,13 @@ class Trial:
 
 
 async def answer_both(database: Database, model: ModelClient, question: str, viewer: Viewer) -> Trial:
-    """Raises what search and the model client raise."""
+    """Raises what the agent, search and the model client raise."""
     found = await search(database, model, question, viewer, k=PASSAGES)
     inputs = await gather_inputs(database, model, viewer, question, found)
+    from_documents = await _ask_documents(database, model, question, viewer)
     return Trial(
         await _ask_memory(model, question),
-        await _ask_documents(database, model, question, viewer),
+        from_documents,
         inputs,
         np.zeros(WIDTH, np.float32) if found.embedding is None else found.embedding,
     )
@@ -61,7 +62,9 @@ async def _ask_documents(database: Database, model: ModelClient, question: str, 
     agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), make_checkpointer(database))
     identity = f"trial:{secrets.token_hex(8)}"
     asked = Question(id=identity, text=question, conversation=identity, viewer=viewer, user="trial")
-    [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
-    await drop_answer(database, answer)
-    await agent.forget(identity)
+    try:
+        [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
+        await drop_answer(database, answer)
+    finally:
+        await agent.forget(identity)
     return strip_citations(answer.answer) if answer.route == "grounded" else None

@@ -247,3 +247,25 @@ async def test_a_verdict_weighs_by_the_route_that_was_drawn_not_by_the_one_that_
     await agent.record_feedback("drawn", user="u", verdict="up")
     [judged] = await list_judged(database)
     assert (judged.route, judged.propensity, judged.liked) == ("direct", 0.1, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["When are new badges made? And why? " * 120, "новые пропуска " * 260],
+    ids=["longer than a question", "longer than the context"],
+)
+async def test_what_cannot_be_answered_again_does_not_end_the_night(
+    agent: Agent, database: Database, model: ModelClient, model_settings: Settings, text: str
+) -> None:
+    """A long question that leans on another long one: together they are too long."""
+    identity = await ask(agent, "When are new badges made?")
+    joined = {"text": text, "id": identity}
+    await database.execute(b"UPDATE answers SET standalone = %(text)s WHERE id = %(id)s", joined)
+    kept = await database.fetch_all(b"SELECT thread_id FROM checkpoints")
+    assert await grade_next(database, model, model_settings)
+    assert not await grade_next(database, model, model_settings)
+    assert await database.fetch_all(b"SELECT graded_by, adapter FROM graded_questions") == [
+        {"graded_by": "nothing", "adapter": PACKAGED}
+    ]
+    assert await list_graded(database, PACKAGED) == []
+    assert await database.fetch_all(b"SELECT thread_id FROM checkpoints") == kept, "nothing of a trial is kept"
