@@ -33,11 +33,11 @@ def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decis
     leanings = fit.leanings(inputs) if fit else assume_leanings(inputs)
     covered, stale = inputs.evidence.covered, inputs.staleness.stale
     worth = policy.utilities(chances, covered=covered, stale=stale)
-    route, propensity = choose_route(worth, policy, draw)
-    if route == "grounded" and inputs.ambiguity and propensity == 1:
+    if inputs.ambiguity and _best(worth) == "grounded":
         two = inputs.ambiguity
         reason = f"this could be about “{two.first}” or about “{two.second}”, which fit it equally well"
         return Decision("asked", (reason,), inputs, chances)
+    route, propensity = choose_route(worth, policy, draw)
     return Decision(
         route,
         explain(route, inputs, leanings, policy, drawn=propensity < 1 and route != _best(worth)),

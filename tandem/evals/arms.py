@@ -85,7 +85,8 @@ async def open_arms(
 
         ask: dict[ArmName, Ask] = {}
         if "tandem" in wanted:
-            agent = await stack.enter_async_context(Agent.open(settings, database, serving))
+            settled = settings.model_copy(update={"explore": 0.0})  # to try things out is for the real questions
+            agent = await stack.enter_async_context(Agent.open(settled, database, serving))
             ask["tandem"] = _ask_agent(agent, database, viewer)
         if "retrieval" in wanted:
             ask["retrieval"] = grounded(base)
