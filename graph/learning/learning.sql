@@ -42,6 +42,10 @@ FROM answers WHERE id = %(answer_id)s
 ON CONFLICT (answer_id) DO UPDATE SET adapter = excluded.adapter, direct_right = NULL, grounded_right = NULL,
     graded_by = 'nothing', graded_at = now()
 
+-- name: drop_trial
+-- why: a trial's answer is nobody's; what it leaves is how sure its reader was
+DELETE FROM answers WHERE id = %(id)s RETURNING (inputs ->> 'p_answer')::float8 AS p_answer
+
 -- name: list_graded
 -- why: what a fit is made of and judged by, the newest of it
 SELECT embedding::real[] AS embedding, workspace, audiences, inputs, direct_right, grounded_right,

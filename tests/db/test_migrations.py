@@ -59,6 +59,13 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         " VALUES ('house', 'answers', '[]', 'answer:a', 'c', 'own', 'ann',"
         ' \'[{"id": 1, "source": "a", "path": "file:///a.md"}, {"id": 9, "source": "b", "path": "gone"}]\');'
         "INSERT INTO example_sides VALUES ('house', 'a', 'held-out')",
+        "0009": "INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations,"
+        " receipt, inputs) VALUES ('b', 'r', 'c', 'Why?', 'Why?', 'So.', 'direct', '[]', '{}', '{}');"
+        "INSERT INTO graded_questions"
+        " (answer_id, embedding, workspace, audiences, inputs, adapter, direct_right, grounded_right, graded_by)"
+        " SELECT id, array_fill(0, ARRAY[384])::halfvec, '*', '{}', '{}', 'reader', 1, 1, graded_by"
+        " FROM (VALUES ('a', 'correction'), ('b', 'support')) AS graded (id, graded_by);"
+        "INSERT INTO router_fits (models, report, passed) VALUES ('{}', '{}', true)",
     }
     for count in range(1, len(known) + 1):
         monkeypatch.setattr("tandem.db.migrations.list_migrations", lambda count=count: known[:count])
@@ -69,8 +76,12 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
     with psycopg.connect(empty_url) as connection:
         assert connection.execute("SELECT name, options FROM sources").fetchall() == [("a", {})]
         assert connection.execute("SELECT content FROM uploads").fetchall() == [(b"A",)]
-        assert connection.execute("SELECT answer FROM answers").fetchall() == [("So.",)]
-        assert connection.execute("SELECT workspace, audiences FROM answers").fetchall() == [(None, None)]
+        assert connection.execute("SELECT DISTINCT answer FROM answers").fetchall() == [("So.",)]
+        assert connection.execute("SELECT workspace, audiences FROM answers WHERE id = 'a'").fetchall() == [
+            (None, None)
+        ]
+        assert connection.execute("SELECT answer_id FROM graded_questions").fetchall() == [("a",)]
+        connection.execute("UPDATE graded_questions SET direct_right = NULL")
         connection.execute("UPDATE answers SET route = 'asked'")
         assert connection.execute(
             "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"

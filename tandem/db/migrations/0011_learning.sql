@@ -7,3 +7,9 @@ UPDATE examples SET documents = (
     LEFT JOIN documents d ON d.id = (seen ->> 'id')::bigint AND d.uri = seen ->> 'path'
 )
 WHERE place LIKE 'answer:%' AND documents <> '[]';
+
+-- A thumb down on the documents' answer tells nothing of memory. `grounded_right` is what the reader gave its answer, and 0 where
+-- it declined. What was graded as if all that was sent were right is graded again, a night's share at a time.
+ALTER TABLE graded_questions DROP CONSTRAINT graded_questions_check, ADD CONSTRAINT graded_questions_check CHECK (
+    (grounded_right IS NULL) = (graded_by = 'nothing') AND (direct_right IS NULL OR graded_by <> 'nothing'));
+DELETE FROM graded_questions WHERE graded_by IN ('support', 'nothing');

@@ -11,7 +11,7 @@ from graph.agent import Agent
 from graph.answers import Answer, Done, Question, Receipt, Route, Timings, Tokens
 from graph.learning.gate import judge
 from graph.learning.graded import Graded, list_graded, recall_without_oneself
-from graph.learning.grading import grade_trial, say_the_same
+from graph.learning.grading import Grade, grade_trial, say_the_same
 from graph.learning.judging import Judged, estimate_liked, list_judged
 from graph.learning.night import clashes, grade_next, refit_if_due
 from graph.learning.refit import Refit, refit
@@ -65,9 +65,9 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
         pass
     assert await draw_next(database, PACKAGED) is None
     assert (await draw_next(database, "another adapter")) is not None
-    rows = await database.fetch_all(b"SELECT graded_by FROM graded_questions ORDER BY 1")
-    assert len(rows) == 2  # small talk is no question
-    assert "correction" in {row["graded_by"] for row in rows}
+    rows = await database.fetch_all(b"SELECT graded_by, grounded_right FROM graded_questions ORDER BY 1")
+    assert [row["graded_by"] for row in rows] == ["correction", "verdict"]  # small talk is no question
+    assert rows[1]["grounded_right"] == 0.0, "who says again what got a thumb down is wrong"
     assert not await database.fetch_all(b"SELECT FROM answers WHERE conversation LIKE 'trial:%%'")
     await agent.record_feedback(asked[badges], user="u", verdict="up")
     assert await draw_next(database, PACKAGED) is not None, "a new verdict is worth another look"
@@ -168,7 +168,9 @@ async def test_a_refit_waits_for_something_new_and_says_why_there_is_none(
     await grade_next(database, model, model_settings)
     outcome = await refit_if_due(database, model, model_settings)
     assert outcome is None or outcome.fit_id is None
-    assert all(isinstance(one, Graded) for one in await list_graded(database, None))
+    [graded] = await list_graded(database, PACKAGED)
+    assert 0 < graded.grounded_right < 1, "nobody judged it, so it is as right as the reader thinks"
+    assert all(one.direct_right is None for one in await list_graded(database, "another adapter"))
 
 
 def test_nobody_is_in_their_own_history() -> None:
@@ -182,16 +184,29 @@ def test_nobody_is_in_their_own_history() -> None:
 
 def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
     inputs = make_inputs("When are badges made?")
-    trial = Trial(
-        "Badges are made on Friday.", "New badges are made every Wednesday.", inputs, np.zeros(384, np.float32)
-    )
+    trial = Trial("Badges are made on Friday.", "New badges are made every Wednesday.", 0.9, inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, "up")
     up, down = grade_trial(logged, trial), grade_trial(replace(logged, verdict="down"), trial)
-    assert (up.grounded, up.by) == (1.0, "verdict")
-    assert down.by == "nothing" or down.grounded == 0.0
+    assert up == Grade(0.0, 1.0, "verdict")
+    assert down == Grade(None, 0.0, "verdict"), "that the page is wrong does not tell whether memory is right"
+    same = replace(trial, from_memory="New badges are made every Wednesday.")
+    assert grade_trial(replace(logged, verdict="down"), same) == Grade(0.0, 0.0, "verdict")
+    changed = replace(trial, from_documents="They are printed at once.", p_documents=0.7)
+    assert grade_trial(replace(logged, verdict="down"), changed) == Grade(None, 0.7, "verdict")
+    remembered = replace(logged, answer=trial.from_memory, route="direct", verdict="down")
+    assert grade_trial(remembered, trial) == Grade(0.0, 0.9, "verdict")
     corrected = grade_trial(replace(logged, correction="They are made on Friday 13."), trial)
     assert corrected.by == "correction"
-    assert grade_trial(replace(logged, verdict=None), replace(trial, from_documents=None)).by == "nothing"
+
+
+def test_without_a_verdict_the_documents_are_as_right_as_their_reader_thinks() -> None:
+    inputs = make_inputs("When are badges made?")
+    trial = Trial("Made on Wednesday.", "New badges are made every Wednesday.", 0.8, inputs, NOWHERE)
+    logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, None)
+    assert grade_trial(logged, trial) == Grade(0.8, 0.8, "support")
+    assert grade_trial(logged, replace(trial, from_memory="On Friday.")) == Grade(0.0, 0.8, "support")
+    declined = replace(trial, from_documents=None, p_documents=0.0)
+    assert grade_trial(logged, declined) == Grade(None, 0.0, "support")
 
 
 def test_numbers_must_agree_for_two_texts_to_say_the_same() -> None:
@@ -201,7 +216,7 @@ def test_numbers_must_agree_for_two_texts_to_say_the_same() -> None:
 
 def test_weights_and_a_newer_page_that_disagree_clash() -> None:
     stale = make_inputs("How long is annual leave?", COVERED, staleness=STALE)
-    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", stale, NOWHERE)
+    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", 0.9, stale, NOWHERE)
     assert clashes(trial)
     assert not clashes(replace(trial, from_memory="Annual leave: 30 days."))
     assert not clashes(replace(trial, inputs=make_inputs("How long is annual leave?")))
