@@ -12,6 +12,7 @@ from graph.learning.judging import estimate_liked, list_judged
 from graph.learning.refit import refit
 from graph.learning.sample import QUERIES, Logged, count_tonight, draw_next
 from graph.learning.trial import Trial, answer_both
+from graph.refusals import is_refusal
 from graph.routing.fits import find_serving, keep_fit
 from graph.routing.policy import Policy
 from tandem.db.pool import Database
@@ -68,9 +69,14 @@ async def grade_one(database: Database, model: ModelClient, adapter: str | None,
 
 
 def clashes(trial: Trial) -> bool:
-    """Whether the weights say something else than a document that changed after their training."""
+    """Whether the weights say something else than a document that changed after their training and is cited now.
+
+    A model that says that it does not know says nothing else.
+    """
     documents = trial.from_documents
-    return trial.inputs.staleness.stale and documents is not None and not say_the_same(trial.from_memory, documents)
+    if documents is None or trial.inputs.staleness.document_id not in trial.cited or is_refusal(trial.from_memory):
+        return False
+    return not say_the_same(trial.from_memory, documents)
 
 
 async def refit_if_due(database: Database, model: ModelClient, settings: Settings) -> Outcome | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.agent import Agent
-from graph.answers import Done, Question
+from graph.answers import Done, Question, cited_documents
 from graph.learning.sample import QUERIES
 from graph.nodes.direct import ANSWER_TOKENS
 from graph.nodes.retrieve import PASSAGES
@@ -29,11 +29,13 @@ WIDTH = 384
 @dataclass(frozen=True)
 class Trial:
     """`from_documents` is None where the passages were not enough. `p_documents`: how likely that is right, 0 to 1,
-    and 0 where nothing is said. `embedding` (384,) is the question's, zero for one without a word: like no other."""
+    and 0 where nothing is said; `cited`: the documents that it stands on. `embedding` (384,) is the question's, zero
+    for one without a word: it is like no other."""
 
     from_memory: str
     from_documents: str | None
     p_documents: float
+    cited: tuple[int, ...]
     inputs: Inputs
     embedding: NDArray[np.float32]
 
@@ -42,11 +44,12 @@ async def answer_both(database: Database, model: ModelClient, question: str, vie
     """Raises what the agent, search and the model client raise."""
     found = await search(database, model, question, viewer, k=PASSAGES)
     inputs = await gather_inputs(database, model, viewer, question, found)
-    from_documents, p_documents = await _ask_documents(database, model, question, viewer)
+    from_documents, p_documents, cited = await _ask_documents(database, model, question, viewer)
     return Trial(
         await _ask_memory(model, question),
         from_documents,
         p_documents,
+        cited,
         inputs,
         np.zeros(WIDTH, np.float32) if found.embedding is None else found.embedding,
     )
@@ -63,7 +66,7 @@ async def _ask_memory(model: ModelClient, question: str) -> str:
 
 async def _ask_documents(
     database: Database, model: ModelClient, question: str, viewer: Viewer
-) -> tuple[str | None, float]:
+) -> tuple[str | None, float, tuple[int, ...]]:
     agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), make_checkpointer(database))
     identity = f"trial:{secrets.token_hex(8)}"
     asked = Question(id=identity, text=question, conversation=identity, viewer=viewer, user="trial")
@@ -73,6 +76,7 @@ async def _ask_documents(
     finally:
         await agent.forget(identity)
     if answer.route != "grounded":
-        return None, 0.0
+        return None, 0.0, ()
     p_answer = dropped["p_answer"] if dropped else None
-    return strip_citations(answer.answer), READS if p_answer is None else p_answer
+    likely = READS if p_answer is None else p_answer
+    return strip_citations(answer.answer), likely, tuple(cited_documents(answer.citations))

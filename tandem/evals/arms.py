@@ -21,6 +21,7 @@ from graph.answers import Citation, Done, Question, Route
 from graph.nodes.direct import ANSWER_TOKENS
 from graph.prompts import ask_directly
 from graph.records import drop_answer
+from graph.refusals import is_refusal
 from graph.routing.decision import FixedRouter
 from graph.routing.fits import find_serving
 from graph.routing.policy import Policy
@@ -29,7 +30,6 @@ from graph.sentences import strip_citations
 from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
 from tandem.db.pool import Database
-from tandem.evals.grading import is_refusal
 from tandem.models.client import ModelClient, ModelDescription
 from tandem.settings import Settings
 

@@ -184,7 +184,7 @@ def test_nobody_is_in_their_own_history() -> None:
 
 def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
     inputs = make_inputs("When are badges made?")
-    trial = Trial("Badges are made on Friday.", "New badges are made every Wednesday.", 0.9, inputs, NOWHERE)
+    trial = Trial("Badges are made on Friday.", "New badges are made every Wednesday.", 0.9, (1,), inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, "up")
     up, down = grade_trial(logged, trial), grade_trial(replace(logged, verdict="down"), trial)
     assert up == Grade(0.0, 1.0, "verdict")
@@ -201,7 +201,7 @@ def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
 
 def test_without_a_verdict_the_documents_are_as_right_as_their_reader_thinks() -> None:
     inputs = make_inputs("When are badges made?")
-    trial = Trial("Made on Wednesday.", "New badges are made every Wednesday.", 0.8, inputs, NOWHERE)
+    trial = Trial("Made on Wednesday.", "New badges are made every Wednesday.", 0.8, (1,), inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, None)
     assert grade_trial(logged, trial) == Grade(0.8, 0.8, "support")
     assert grade_trial(logged, replace(trial, from_memory="On Friday.")) == Grade(0.0, 0.8, "support")
@@ -216,10 +216,12 @@ def test_numbers_must_agree_for_two_texts_to_say_the_same() -> None:
 
 def test_weights_and_a_newer_page_that_disagree_clash() -> None:
     stale = make_inputs("How long is annual leave?", COVERED, staleness=STALE)
-    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", 0.9, stale, NOWHERE)
+    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", 0.9, (1,), stale, NOWHERE)
     assert clashes(trial)
     assert not clashes(replace(trial, from_memory="Annual leave: 30 days."))
     assert not clashes(replace(trial, inputs=make_inputs("How long is annual leave?")))
+    assert not clashes(replace(trial, from_memory="I'm not sure how long it is.")), "who does not know says nothing"
+    assert not clashes(replace(trial, cited=(2,))), "another page was read than the one that changed"
 
 
 def test_the_logs_tell_what_another_choice_would_have_been_worth() -> None:
