@@ -50,7 +50,7 @@ class Agent:
     @asynccontextmanager
     async def open(cls, settings: Settings, database: Database, model: ModelClient) -> AsyncIterator["Agent"]:
         policy = Policy(settings.policy, settings.wrong_costs, settings.explore)
-        yield cls(database, model, ServingRouter(database, policy), make_checkpointer(database))
+        yield cls(database, model, ServingRouter(database, model, policy), make_checkpointer(database))
 
     async def answer(self, question: Question) -> AsyncIterator[AgentEvent]:
         """Yields progress and text as they come, and at the end Done with the kept answer.

@@ -84,11 +84,12 @@ async def refit_if_due(database: Database, model: ModelClient, settings: Setting
     row = await database.fetch_one(QUERIES["is_fit_due"])
     if not row or not row["is_due"]:
         return None
-    graded = await list_graded(database, (await model.describe()).adapter)
+    adapter = (await model.describe()).adapter
+    graded = await list_graded(database, adapter)
     made = refit(graded)
     if isinstance(made, str):
         return Outcome(None, False, made, {})
-    policy, serving = Policy(settings.policy, settings.wrong_costs), await find_serving(database)
+    policy, serving = Policy(settings.policy, settings.wrong_costs), await find_serving(database, adapter)
     verdict = judge(graded, made, serving, policy)
     judged = await list_judged(database)
     liked = {
@@ -99,7 +100,7 @@ async def refit_if_due(database: Database, model: ModelClient, settings: Setting
         )
     }
     report = verdict.report | {"against": f"fit {serving.id}" if serving else "prior", "liked": liked}
-    identity = await keep_fit(database, made.fit, report, passed=verdict.passed)
+    identity = await keep_fit(database, made.fit, report, adapter=adapter, passed=verdict.passed)
     mean, low, _ = verdict.difference
     reason = f"an answer is worth {mean:+.3f} more ({low:+.3f} at least) than under {report['against']}"
     return Outcome(identity, verdict.passed, reason, report)

@@ -97,7 +97,7 @@ async def open_arms(
         ask: dict[ArmName, Ask] = {}
         if "tandem" in wanted:
             # Without exploring: that is for the real questions.
-            router = ServingRouter(house or database, Policy(settings.policy, settings.wrong_costs))
+            router = ServingRouter(house or database, serving, Policy(settings.policy, settings.wrong_costs))
             agent = Agent(database, serving, router, make_checkpointer(database))
             ask["tandem"] = _ask_agent(agent, database, viewer)
         if "retrieval" in wanted:
@@ -109,7 +109,7 @@ async def open_arms(
         if "tuned" in wanted and in_service.adapter:
             ask["tuned"] = _ask_weights(serving)
         left_out = {arm: "no adapter is in service" for arm in TUNED if arm in wanted and not in_service.adapter}
-        fit = await find_serving(house or database)
+        fit = await find_serving(house or database, in_service.adapter)
         yield Arms(ask, left_out, in_service.adapter, fit.id if fit else None)
 
 

@@ -82,6 +82,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         ]
         assert connection.execute("SELECT answer_id FROM graded_questions").fetchall() == [("a",)]
         connection.execute("UPDATE graded_questions SET direct_right = NULL")
+        assert connection.execute("SELECT adapter FROM router_fits").fetchall() == [("reader",)]
         connection.execute("UPDATE answers SET route = 'asked'")
         assert connection.execute(
             "SELECT path, state, versions, lag_s FROM standings JOIN documents USING (id, path, state)"

@@ -8,6 +8,12 @@ UPDATE examples SET documents = (
 )
 WHERE place LIKE 'answer:%' AND documents <> '[]';
 
+-- Whose memory a fit's `p_direct` was fitted to (NULL: the model alone): that of the grades that it was made of.
+ALTER TABLE router_fits ADD COLUMN adapter text;
+UPDATE router_fits SET adapter = (
+    SELECT adapter FROM graded_questions WHERE direct_right IS NOT NULL AND graded_at <= made_at ORDER BY graded_at DESC LIMIT 1
+);
+
 -- A thumb down on the documents' answer tells nothing of memory. `grounded_right` is what the reader gave its answer, and 0 where
 -- it declined. What was graded as if all that was sent were right is graded again, a night's share at a time.
 ALTER TABLE graded_questions DROP CONSTRAINT graded_questions_check, ADD CONSTRAINT graded_questions_check CHECK (

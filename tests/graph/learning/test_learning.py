@@ -19,7 +19,7 @@ from graph.learning.sample import Logged, draw_next
 from graph.learning.trial import Trial
 from graph.records import store_answer, store_correction
 from graph.routing.decision import Decision
-from graph.routing.fit import Fit
+from graph.routing.fit import GUESSES, KNOWS, Fit
 from graph.routing.fits import FitUnknown, find_serving, keep_fit, list_fits, promote_fit, roll_back
 from graph.routing.history import History, find_history
 from graph.routing.linear import LinearModel
@@ -129,6 +129,7 @@ def test_the_gate_lets_a_better_fit_pass_and_no_worse_one() -> None:
     graded = make_graded(300)
     made = refit(graded)
     assert isinstance(made, Refit)
+    assert made.fit.direct
     upside_down = Fit(made.fit.grounded, made.fit.direct)
     better = judge(graded, made, upside_down, Policy())
     assert better.passed
@@ -139,26 +140,42 @@ def test_the_gate_lets_a_better_fit_pass_and_no_worse_one() -> None:
 
 
 async def test_fits_are_kept_with_their_report_and_taken_back(database: Database) -> None:
-    assert await find_serving(database) is None
+    assert await find_serving(database, None) is None
     with pytest.raises(FitUnknown):
         await roll_back(database)
     fit, report = Fit(SETTLED, SETTLED), {"questions": 80}
-    first = await keep_fit(database, fit, report, passed=True)
-    refused = await keep_fit(database, fit, report, passed=False)
-    second = await keep_fit(database, fit, report, passed=True)
+    first = await keep_fit(database, fit, report, adapter=None, passed=True)
+    refused = await keep_fit(database, fit, report, adapter=None, passed=False)
+    second = await keep_fit(database, fit, report, adapter=None, passed=True)
     assert [record.passed for record in await list_fits(database)] == [True, False, True]
-    serving = await find_serving(database)
+    serving = await find_serving(database, None)
     assert serving is not None
     assert serving.id == second
     assert await roll_back(database) == first
     await promote_fit(database, refused, by="Ada")
-    serving = await find_serving(database)
+    serving = await find_serving(database, None)
     assert serving is not None
     assert serving.id == refused
     with pytest.raises(FitUnknown):
         await promote_fit(database, 99, by="Ada")
     assert await roll_back(database) == first
     assert await roll_back(database) is None
+
+
+async def test_a_fit_tells_nothing_of_another_adapters_memory(database: Database) -> None:
+    """After a promotion or a rollback, until enough is graded again."""
+    sure = Fit(replace(SETTLED, bias=9.0), replace(SETTLED, bias=-9.0))
+    await keep_fit(database, sure, {"questions": 80}, adapter="house.3", passed=True)
+    own, others = [await find_serving(database, adapter) for adapter in ("house.3", "house.4")]
+    assert own
+    assert others
+    [record] = await list_fits(database)
+    assert record.adapter == "house.3"
+    general, house = make_inputs("Why is the sky blue?"), make_inputs("What is our parking rule?")
+    assert own.chances(general).direct > 0.99
+    assert (others.chances(general).direct, others.chances(house).direct) == (KNOWS, GUESSES)
+    assert others.chances(general).grounded == own.chances(general).grounded
+    assert others.leanings(house)["wants_house"] > others.leanings(general)["wants_house"] == 0
 
 
 async def test_a_refit_waits_for_something_new_and_says_why_there_is_none(
