@@ -58,14 +58,7 @@ async def grade_one(database: Database, model: ModelClient, adapter: str | None,
         return
     await keep_grade(database, logged.id, trial, adapter, grade_trial(logged, trial))
     if clashes(trial):
-        parameters = {
-            "answer_id": logged.id,
-            "document_id": trial.inputs.staleness.document_id,
-            "adapter": adapter,
-            "from_memory": trial.from_memory,
-            "from_documents": trial.from_documents,
-        }
-        await database.execute(QUERIES["keep_clash"], parameters)
+        await keep_clash(database, logged.id, trial, adapter)
 
 
 def clashes(trial: Trial) -> bool:
@@ -77,6 +70,18 @@ def clashes(trial: Trial) -> bool:
     if documents is None or trial.inputs.staleness.document_id not in trial.cited or is_refusal(trial.from_memory):
         return False
     return not say_the_same(trial.from_memory, documents)
+
+
+async def keep_clash(database: Database, answer_id: str, trial: Trial, adapter: str | None) -> None:
+    """For whoever trains next; `list_clashes` tells it."""
+    parameters = {
+        "answer_id": answer_id,
+        "document_id": trial.inputs.staleness.document_id,
+        "adapter": adapter,
+        "from_memory": trial.from_memory,
+        "from_documents": trial.from_documents,
+    }
+    await database.execute(QUERIES["keep_clash"], parameters)
 
 
 async def refit_if_due(database: Database, model: ModelClient, settings: Settings) -> Outcome | None:

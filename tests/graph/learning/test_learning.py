@@ -13,7 +13,7 @@ from graph.learning.gate import judge
 from graph.learning.graded import Graded, list_graded, recall_without_oneself
 from graph.learning.grading import Grade, grade_trial, say_the_same
 from graph.learning.judging import Judged, estimate_liked, list_judged
-from graph.learning.night import clashes, grade_next, refit_if_due
+from graph.learning.night import clashes, grade_next, keep_clash, list_clashes, refit_if_due
 from graph.learning.refit import Refit, refit
 from graph.learning.sample import Logged, draw_next
 from graph.learning.trial import Trial
@@ -239,6 +239,19 @@ def test_weights_and_a_newer_page_that_disagree_clash() -> None:
     assert not clashes(replace(trial, inputs=make_inputs("How long is annual leave?")))
     assert not clashes(replace(trial, from_memory="I'm not sure how long it is.")), "who does not know says nothing"
     assert not clashes(replace(trial, cited=(2,))), "another page was read than the one that changed"
+
+
+async def test_a_clash_is_kept_for_whoever_trains(agent: Agent, database: Database) -> None:
+    answer = await ask(agent, "How much annual leave is there?")
+    [page] = await database.fetch_all(b"SELECT id, uri FROM documents WHERE path = 'leave.md'")
+    stale = make_inputs("How long?", COVERED, staleness=replace(STALE, document_id=page["id"]))
+    trial = Trial("25 days of annual leave.", "30 days of annual leave", 0.9, (page["id"],), stale, NOWHERE)
+    assert clashes(trial)
+    for said in ("25 days of annual leave.", "20 days of annual leave."):
+        await keep_clash(database, answer, replace(trial, from_memory=said), "house.3")
+    [kept] = await list_clashes(database)
+    assert (kept["question"], kept["from_memory"]) == ("How much annual leave is there?", "20 days of annual leave.")
+    assert (kept["uri"], kept["adapter"]) == (page["uri"], "house.3")
 
 
 def test_the_logs_tell_what_another_choice_would_have_been_worth() -> None:
