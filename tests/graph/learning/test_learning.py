@@ -201,7 +201,7 @@ def test_nobody_is_in_their_own_history() -> None:
 
 def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
     inputs = make_inputs("When are badges made?")
-    trial = Trial("Badges are made on Friday.", "New badges are made every Wednesday.", 0.9, (1,), inputs, NOWHERE)
+    trial = Trial("Ask at the front desk.", "New badges are made every Wednesday.", 0.9, (1,), inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, "up")
     up, down = grade_trial(logged, trial), grade_trial(replace(logged, verdict="down"), trial)
     assert up == Grade(0.0, 1.0, "verdict")
@@ -221,7 +221,7 @@ def test_without_a_verdict_the_documents_are_as_right_as_their_reader_thinks() -
     trial = Trial("Made on Wednesday.", "New badges are made every Wednesday.", 0.8, (1,), inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, None)
     assert grade_trial(logged, trial) == Grade(0.8, 0.8, "support")
-    assert grade_trial(logged, replace(trial, from_memory="On Friday.")) == Grade(0.0, 0.8, "support")
+    assert grade_trial(logged, replace(trial, from_memory="Ask at the front desk.")) == Grade(0.0, 0.8, "support")
     declined = replace(trial, from_documents=None, p_documents=0.0)
     assert grade_trial(logged, declined) == Grade(None, 0.0, "support")
 
