@@ -34,10 +34,11 @@ def grade_trial(logged: Logged, trial: Trial) -> Grade:
     sent = strip_citations(logged.answer)
     if logged.verdict == "up" and logged.route in ("direct", "grounded"):
         return Grade(_agree(memory, sent), _agree(documents, sent), "verdict")
-    if logged.verdict == "down" and logged.route in ("direct", "grounded"):
-        # Who says the same as what was wrong is wrong; who says something else may be wrong as well.
-        memory_wrong = logged.route == "direct" or _agree(memory, sent)
-        return Grade(0.0 if memory_wrong else None, 0.0 if _agree(documents, sent) else likely, "verdict")
+    # The other route is wrong if it says the same; if it says something else, it may be wrong as well.
+    if logged.verdict == "down" and logged.route == "direct":
+        return Grade(0.0, 0.0 if _agree(documents, sent) else likely, "verdict")
+    if logged.verdict == "down" and logged.route == "grounded":
+        return Grade(0.0 if _agree(memory, sent) else None, 0.0, "verdict")
     return Grade(None if documents is None else likely * _agree(memory, documents), likely, "support")
 
 

@@ -56,7 +56,7 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
     await agent.record_feedback(asked[printer], user="u", verdict="down")
     first = await draw_next(database, PACKAGED)
     assert first is not None
-    assert (first.question, first.verdict, first.viewer) == (printer, "down", EVERYBODY)
+    assert (first.question, first.verdict, first.viewer, first.route) == (printer, "down", EVERYBODY, "grounded")
     await store_correction(database, asked[badges], person="u", text="New badges are made every Wednesday.")
     second = await draw_next(database, PACKAGED)
     assert second is not None
@@ -67,7 +67,7 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
     assert (await draw_next(database, "another adapter")) is not None
     rows = await database.fetch_all(b"SELECT graded_by, grounded_right FROM graded_questions ORDER BY 1")
     assert [row["graded_by"] for row in rows] == ["correction", "verdict"]  # small talk is no question
-    assert rows[1]["grounded_right"] == 0.0, "who says again what got a thumb down is wrong"
+    assert rows[1]["grounded_right"] == 0.0, "what got a thumb down was wrong"
     assert not await database.fetch_all(b"SELECT FROM answers WHERE conversation LIKE 'trial:%%'")
     await agent.record_feedback(asked[badges], user="u", verdict="up")
     assert await draw_next(database, PACKAGED) is not None, "a new verdict is worth another look"
@@ -208,8 +208,6 @@ def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
     assert down == Grade(None, 0.0, "verdict"), "that the page is wrong does not tell whether memory is right"
     same = replace(trial, from_memory="New badges are made every Wednesday.")
     assert grade_trial(replace(logged, verdict="down"), same) == Grade(0.0, 0.0, "verdict")
-    changed = replace(trial, from_documents="They are printed at once.", p_documents=0.7)
-    assert grade_trial(replace(logged, verdict="down"), changed) == Grade(None, 0.7, "verdict")
     remembered = replace(logged, answer=trial.from_memory, route="direct", verdict="down")
     assert grade_trial(remembered, trial) == Grade(0.0, 0.9, "verdict")
     corrected = grade_trial(replace(logged, correction="They are made on Friday 13."), trial)
