@@ -136,7 +136,7 @@ async def test_an_answer_too_long_for_the_form_is_not_cut_but_left_out(
 
 
 @pytest.mark.parametrize("fault", ["unknown", "other channel", "other guild"])
-async def test_an_answer_that_was_not_given_here_is_not_shown(
+async def test_an_answer_that_may_not_be_seen_here_is_not_shown(
     stage: Stage, agent: KeepingAgent, database: Database, fault: str
 ) -> None:
     await stage.start(agent)

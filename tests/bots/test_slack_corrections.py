@@ -115,8 +115,8 @@ async def test_an_answer_too_long_for_the_form_is_not_cut_but_left_out(
     assert await corrections(database) == {"slack:U1": "x" * LONGEST_CORRECTION}
 
 
-@pytest.mark.parametrize("fault", ["unknown", "other channel", "other workspace"])
-async def test_an_answer_that_was_not_given_here_is_not_shown(
+@pytest.mark.parametrize("fault", ["unknown", "other channel", "other workspace", "withdrawn page"])
+async def test_an_answer_that_may_not_be_seen_here_is_not_shown(
     slack: SlackDouble, bot: None, database: Database, fault: str
 ) -> None:
     answer = await answer_to(slack, "When?", channel="G1" if fault == "other channel" else "C1")
@@ -125,6 +125,8 @@ async def test_an_answer_that_was_not_given_here_is_not_shown(
         button["value"] = "no such answer"
     elif fault == "other workspace":
         await database.execute(b"UPDATE answers SET workspace = 'slack:TOTHER'")
+    elif fault == "withdrawn page":
+        await database.execute(b"UPDATE answers SET citations = jsonb_set(citations, '{0,document_id}', '77')")
     await slack.press(answer | {"channel": "C1"}, "Correct")
     [refusal] = await slack.wait(lambda: slack.responses)
     assert (refusal["response_type"], refusal["to"], refusal["replace_original"]) == ("ephemeral", "U1", False)
