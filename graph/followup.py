@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from graph.routing.traits import read_traits
+from graph.courtesy import strip_courtesies
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _CLAUSE_END = re.compile(
@@ -55,7 +55,8 @@ def leans_on_history(question: str) -> bool:
 
     A pronoun whose noun stands in an earlier clause of the question itself points to that.
     """
-    if read_traits(question).small_talk:
+    question = strip_courtesies(question)
+    if not question:
         return False
     text = _EXPLETIVE.sub(" ", question)
     subjects = _find_subjects(text)
@@ -67,13 +68,14 @@ def leans_on_history(question: str) -> bool:
 
 
 def make_standalone(question: str, earlier: Sequence[str]) -> str:
-    """Puts the earlier standalone question before one that leans on it; other questions stay as they are.
+    """Puts the earlier standalone question before one that leans on it, without greetings and thanks: search would look
+    for their words. Small talk stays as it is, and nothing leans on it.
 
-    Joining the two keeps every word for search. A rewrite by a model of this size loses or invents some.
+    Joining the two keeps every other word for search. A rewrite by a model of this size loses or invents some.
     """
-    if not earlier or not leans_on_history(question):
-        return question
-    return f"{earlier[-1]} {question}"
+    asked = strip_courtesies(question) or question
+    before = next((one for one in reversed(earlier) if strip_courtesies(one)), None)
+    return f"{before} {asked}" if before and leans_on_history(question) else asked
 
 
 def _points_back(text: str) -> bool:

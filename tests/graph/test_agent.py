@@ -55,6 +55,12 @@ async def test_small_talk_is_answered_by_the_weights_without_citations(agent: Ag
     assert answer.answer
 
 
+async def test_a_question_behind_a_greeting_is_looked_up(agent: Agent) -> None:
+    answer = await ask(agent, question("Hi there! On which day are new badges made? Thanks!"))
+    assert answer.route == "grounded"
+    assert "Wednesday" in answer.answer
+
+
 async def test_an_answer_from_memory_takes_no_citation_over_from_the_thread(agent: Agent) -> None:
     await ask(agent, question("On which day are new badges made?", "thread"))
     answer = await ask(agent, question("What is the capital of France?", "thread"))

@@ -64,6 +64,15 @@ def test_a_leaning_question_keeps_every_word_and_gains_the_earlier_ones() -> Non
     )
 
 
+def test_courtesies_are_not_searched_for_and_nothing_leans_on_them() -> None:
+    assert make_standalone("Hi, what does a lost badge cost?", []) == "what does a lost badge cost?"
+    assert make_standalone("Thanks! And for interns?", ["How do I request leave?", "Thanks a lot!"]) == (
+        "How do I request leave? And for interns?"
+    )
+    assert make_standalone("How do I cancel it?", ["Hello!"]) == "How do I cancel it?"
+    assert make_standalone("Thanks a lot!", ["How do I request leave?"]) == "Thanks a lot!"
+
+
 def test_the_first_question_of_a_thread_and_another_subject_stay_as_they_are() -> None:
     assert make_standalone("Why?", []) == "Why?"
     other = "Who won the 1998 world cup?"
