@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from graph.answers import Route
 from graph.routing.inputs import Inputs
 
+FROM_MEMORY = "answered from memory: "
+"""How the reasons of a direct answer begin."""
+
 
 @dataclass(frozen=True)
 class Chances:
@@ -36,8 +39,13 @@ class Decision:
         return replace(self, reasons=(*self.reasons, reason))
 
     def doubted(self, reason: str) -> "Decision":
-        """The same decision after the draft from memory failed; that is the first reason now."""
-        return replace(self, reasons=(reason, *self.reasons))
+        """The same decision after a draft failed; that is the first reason now. The next tells what was tried, not what
+        was answered."""
+        tried = [
+            f"asked memory first: {told.removeprefix(FROM_MEMORY)}" if told.startswith(FROM_MEMORY) else told
+            for told in self.reasons
+        ]
+        return replace(self, reasons=(reason, *tried))
 
     def record(self) -> Mapping[str, Any]:
         """JSON for the kept answer."""

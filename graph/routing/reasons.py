@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from graph.answers import Route
+from graph.routing.decision import FROM_MEMORY
 from graph.routing.inputs import SOON_DAYS, Inputs
 from graph.routing.policy import Policy
 
@@ -44,7 +45,7 @@ def explain(
     told = [text for about in ranked if (text := TELL[about](inputs, route))]
     if route == "declined":
         told = [*told, "the model's memory alone would be guessing"]
-    lead = {"grounded": "looked it up: ", "direct": "answered from memory: ", "declined": ""}.get(route, "")
+    lead = {"grounded": "looked it up: ", "direct": FROM_MEMORY, "declined": ""}.get(route, "")
     reasons = [*first, *told][:MOST]
     return (f"{lead}{reasons[0]}", *reasons[1:]) if reasons else (f"{lead}that seemed the likelier to be right",)
 

@@ -60,6 +60,16 @@ def test_what_is_asked_for_is_a_reason_to_decline() -> None:
     assert set(told[1:]) <= {"you ask about the house", "you ask for what is true now"}
 
 
+def test_after_an_unsure_draft_nothing_says_that_memory_answered() -> None:
+    decision = decide(make_inputs("Why is the sky blue?", UNCOVERED), None, Policy(), lambda: 1.0)
+    assert decision.reasons[0].startswith("answered from memory: ")
+    unsure = "a first draft from memory was unsure of itself"
+    doubted = decision.doubted(unsure)
+    assert doubted.reasons[0] == unsure
+    assert doubted.reasons[1].startswith("asked memory first: no passage is about this")
+    assert not any("answered from memory" in reason for reason in doubted.doubted("so were the passages").reasons)
+
+
 @pytest.mark.parametrize(
     ("days", "words"),
     [(0.2, "today"), (1.1, "yesterday"), (12, "12 days ago"), (90, "3 months ago"), (800, "2 years ago")],
