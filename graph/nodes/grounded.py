@@ -35,4 +35,4 @@ async def answer_from_passages(state: State, runtime: Runtime[Context]) -> Comma
     context.watch.note_first_token()
     write(Delta(text))
     answer = await make_answer(context, state, decision, "grounded", text, (citation,))
-    return Command(update={"answer": answer, "decision": decision}, goto="record")
+    return Command(update={"answer": answer, "decision": decision, "reading": reading}, goto="record")

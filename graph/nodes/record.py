@@ -9,5 +9,7 @@ from graph.state import Context, State
 
 async def record(state: State, runtime: Runtime[Context]) -> State:
     question, answer, standalone = runtime.context.question, state["answer"], state["standalone"]
-    await store_answer(runtime.context.database, question, standalone, answer, state["decision"].record())
+    reading = state.get("reading")
+    inputs = {**state["decision"].record(), "p_answer": reading.p_answer if reading else None}
+    await store_answer(runtime.context.database, question, standalone, answer, inputs)
     return {"history": [make_exchange(question, standalone, answer)]}

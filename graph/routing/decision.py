@@ -22,8 +22,9 @@ class Chances:
 
 @dataclass(frozen=True)
 class Decision:
-    """Reasons: the weightiest first. `passages` is how many are worth reading. `chances` is None where none were
-    estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance."""
+    """Reasons: three at most, the weightiest first; what comes up while answering is added. `passages` is how many are
+    worth reading. `chances` is None where none were estimated. `propensity`: how probable this route was when it was
+    drawn; 1 where nothing was left to chance."""
 
     route: Route
     reasons: tuple[str, ...]
