@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from graph.courtesy import strip_courtesies
 
+SHORT_REPLY = 3  # words
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _CLAUSE_END = re.compile(
     r"[,;:.?!]|\b(?:if|when|once|after|before|while|because|and|or|but|so)\b(?! (?:it|this|that|them)\b)", re.IGNORECASE
@@ -67,15 +68,18 @@ def leans_on_history(question: str) -> bool:
     return len(subjects) <= 1 and not any(map(_is_name, subjects)) and not _DEFINITION.match(question)
 
 
-def make_standalone(question: str, earlier: Sequence[str]) -> str:
+def make_standalone(question: str, earlier: Sequence[str], *, asked_back: bool = False) -> str:
     """Puts the earlier standalone question before one that leans on it, without greetings and thanks: search would look
-    for their words. Small talk stays as it is, and nothing leans on it.
+    for their words. Small talk stays as it is, and nothing leans on it. `asked_back`: the person was asked which of two
+    things was meant, so that a reply of few words, or without a question mark, answers that.
 
     Joining the two keeps every other word for search. A rewrite by a model of this size loses or invents some.
     """
     asked = strip_courtesies(question) or question
     before = next((one for one in reversed(earlier) if strip_courtesies(one)), None)
-    return f"{before} {asked}" if before and leans_on_history(question) else asked
+    replies = asked_back and bool(strip_courtesies(question))
+    replies = replies and (not asked.endswith("?") or len(asked.split()) <= SHORT_REPLY)
+    return f"{before} {asked}" if before and (replies or leans_on_history(question)) else asked
 
 
 def _points_back(text: str) -> bool:
