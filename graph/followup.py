@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from graph.routing.traits import read_traits
+from graph.courtesy import strip_courtesies
 
+SHORT_REPLY = 3  # words
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _CLAUSE_END = re.compile(
     r"[,;:.?!]|\b(?:if|when|once|after|before|while|because|and|or|but|so)\b(?! (?:it|this|that|them)\b)", re.IGNORECASE
@@ -55,7 +56,8 @@ def leans_on_history(question: str) -> bool:
 
     A pronoun whose noun stands in an earlier clause of the question itself points to that.
     """
-    if read_traits(question).small_talk:
+    question = strip_courtesies(question)
+    if not question:
         return False
     text = _EXPLETIVE.sub(" ", question)
     subjects = _find_subjects(text)
@@ -66,14 +68,18 @@ def leans_on_history(question: str) -> bool:
     return len(subjects) <= 1 and not any(map(_is_name, subjects)) and not _DEFINITION.match(question)
 
 
-def make_standalone(question: str, earlier: Sequence[str]) -> str:
-    """Puts the earlier standalone question before one that leans on it; other questions stay as they are.
+def make_standalone(question: str, earlier: Sequence[str], *, asked_back: bool = False) -> str:
+    """Puts the earlier standalone question before one that leans on it, without greetings and thanks: search would look
+    for their words. Small talk stays as it is, and nothing leans on it. `asked_back`: the person was asked which of two
+    things was meant, so that a reply of few words, or without a question mark, answers that.
 
-    Joining the two keeps every word for search. A rewrite by a model of this size loses or invents some.
+    Joining the two keeps every other word for search. A rewrite by a model of this size loses or invents some.
     """
-    if not earlier or not leans_on_history(question):
-        return question
-    return f"{earlier[-1]} {question}"
+    asked = strip_courtesies(question) or question
+    before = next((one for one in reversed(earlier) if strip_courtesies(one)), None)
+    replies = asked_back and bool(strip_courtesies(question))
+    replies = replies and (not asked.endswith("?") or len(asked.split()) <= SHORT_REPLY)
+    return f"{before} {asked}" if before and (replies or leans_on_history(question)) else asked
 
 
 def _points_back(text: str) -> bool:

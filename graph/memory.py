@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from graph.answers import Answer, Question, cited_documents
+from graph.answers import Answer, Question, Route, cited_documents
 
 REMEMBERED = 8  # exchanges; older ones no longer help a follow-up
 
@@ -15,6 +15,7 @@ class Exchange(TypedDict):
     standalone: str
     answer: str
     cited: NotRequired[list[int]]
+    route: NotRequired[Route]
 
 
 def make_exchange(question: Question, standalone: str, answer: Answer) -> Exchange:
@@ -24,6 +25,7 @@ def make_exchange(question: Question, standalone: str, answer: Answer) -> Exchan
         standalone=standalone,
         answer=answer.answer,
         cited=cited_documents(answer.citations),
+        route=answer.route,
     )
 
 

@@ -7,8 +7,6 @@ from graph.routing.decision import Decision
 from graph.state import Context, State
 from index.search import Hit
 
-REASONS = 3
-
 
 def make_citation(n: int, passage: Hit, quote: str) -> Citation:
     return Citation(
@@ -28,7 +26,7 @@ async def make_answer(
     watch = context.watch
     description = await context.model.describe()
     receipt = Receipt(
-        reasons=decision.reasons[:REASONS],
+        reasons=decision.reasons,
         timings_ms=Timings(
             retrieve=round(watch.retrieve, 1),
             decide=round(watch.decide, 2),

@@ -38,7 +38,7 @@ async def answer_directly(
             text, held = text + delta.text, held + delta.text
             logprobs += delta.logprobs
             judged = bool(logprobs) and (len(logprobs) >= FIRST_TOKENS or delta.finish_reason is not None)
-            if judged and not sent and not (decision.inputs.question.small_talk or decision.inputs.question.task):
+            if judged and not sent and decision.inputs.needs_facts:
                 unsure = sum(logprobs) / len(logprobs) < SURE
                 if unsure:
                     context.watch.answer_tokens += len(logprobs)  # its last delta, which tells the count, never comes

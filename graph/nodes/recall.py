@@ -19,8 +19,10 @@ from graph.state import Context, State
 async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["retrieve", "__end__"]]:
     question = runtime.context.question
     history = state.get("history", [])
-    earlier = [exchange["standalone"] for exchange in history if exchange["question_id"] != question.id]
-    standalone = make_standalone(runtime.context.asked, earlier)
+    before = [exchange for exchange in history if exchange["question_id"] != question.id]
+    asked_back = bool(before) and before[-1].get("route") == "asked"
+    earlier = [exchange["standalone"] for exchange in before]
+    standalone = make_standalone(runtime.context.asked, earlier, asked_back=asked_back)
     database = runtime.context.database
     answer = await find_answer(database, question)
     if answer and await is_withdrawn(database, question.viewer, cited_documents(answer.citations)):

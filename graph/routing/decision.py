@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from graph.answers import Route
 from graph.routing.inputs import Inputs
 
+FROM_MEMORY = "answered from memory: "
+"""How the reasons of a direct answer begin."""
+
 
 @dataclass(frozen=True)
 class Chances:
@@ -19,9 +22,10 @@ class Chances:
 
 @dataclass(frozen=True)
 class Decision:
-    """Reasons: the weightiest first. `passages` is how many are worth reading. `chances` is None where none were
-    estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance.
-    `p_answer`: the chance, once the passages were read, that they answer; None where no reader told."""
+    """Reasons: three at most, the weightiest first; what comes up while answering is added. `passages` is how many are
+    worth reading. `chances` is None where none were estimated. `propensity`: how probable this route was when it was
+    drawn; 1 where nothing was left to chance. `p_answer`: the chance, once the passages were read, that they answer;
+    None where no reader told."""
 
     route: Route
     reasons: tuple[str, ...]
@@ -38,8 +42,13 @@ class Decision:
         return replace(self, reasons=(*self.reasons, reason))
 
     def doubted(self, reason: str) -> "Decision":
-        """The same decision after the draft from memory failed; that is the first reason now."""
-        return replace(self, reasons=(reason, *self.reasons))
+        """The same decision after a draft failed; that is the first reason now. The next tells what was tried, not what
+        was answered."""
+        tried = [
+            f"asked memory first: {told.removeprefix(FROM_MEMORY)}" if told.startswith(FROM_MEMORY) else told
+            for told in self.reasons
+        ]
+        return replace(self, reasons=(reason, *tried))
 
     def record(self) -> Mapping[str, Any]:
         """JSON for the kept answer."""

@@ -14,6 +14,8 @@ from index.search import Hit, SearchResult
 
 SHIPPED = "coverage.json"
 """Fitted to questions on public collections, each asked of its own documents and of the others' (docs/decision.md)."""
+MIN_COVERED = 0.35
+"""Below this chance of being covered there is nothing to read."""
 FOLLOWING = 5
 
 
@@ -32,6 +34,10 @@ class Evidence:
     halves_agree: bool = False
     best_age_days: float | None = None
     covered: float = 0.0
+
+    @property
+    def is_readable(self) -> bool:
+        return self.covered >= MIN_COVERED
 
 
 def weigh_evidence(found: SearchResult) -> Evidence:

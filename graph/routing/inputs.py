@@ -32,6 +32,12 @@ class Inputs:
     staleness: Staleness = field(default_factory=Staleness)
     ambiguity: Ambiguity | None = None
 
+    @property
+    def needs_facts(self) -> bool:
+        """Small talk needs none, and writing only where the documents are about it and its text does not come along."""
+        asked = self.question
+        return not asked.small_talk and (not asked.task or (self.evidence.is_readable and not asked.brings_text))
+
     def record(self) -> dict[str, Any]:
         """JSON that `read_inputs` reads again."""
         recorded: dict[str, Any] = _INPUTS.dump_python(self, mode="json")

@@ -5,14 +5,13 @@ from typing import Literal
 
 from graph.answers import Route
 from graph.routing.decision import Chances
+from graph.routing.evidence import MIN_COVERED
 
 PolicyName = Literal["balanced", "cite", "sourced", "fast"]
 DIRECT_TOKENS = 120
 """Prompt and answer of a draft from memory."""
 GROUNDED_TOKENS = 450
 """The same with two passages."""
-MIN_COVERED = 0.35
-"""Below this chance of being covered there is nothing to read."""
 
 
 @dataclass(frozen=True)

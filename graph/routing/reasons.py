@@ -1,12 +1,17 @@
 """Reasons in words: the largest contributions to the choice, so that a person without a manual understands it."""
 
+import math
 from collections.abc import Callable, Mapping
 
 from graph.answers import Route
+from graph.routing.decision import FROM_MEMORY
 from graph.routing.inputs import SOON_DAYS, Inputs
 from graph.routing.policy import Policy
 
 MOST = 3
+AGAINST_DOCUMENTS = ("evidence", "reading", "due")
+AGAINST_MEMORY = ("memory", "fresh", "house", "source", "quantity")
+"""What is told of where neither speaks."""
 ABOUT: Mapping[str, tuple[str, ...]] = {
     "evidence": (*("covered", "best_score", "best_dense", "best_coverage", "known_share", "margin", "spread"),),
     "agreement": ("halves_agree",),
@@ -26,33 +31,37 @@ def explain(
     route: Route, inputs: Inputs, leanings: Mapping[str, float], policy: Policy, *, drawn: bool
 ) -> tuple[str, ...]:
     """Three at most. `leanings` are above 0 where a feature speaks for the documents."""
-    first = [_tell_change(inputs)] if inputs.staleness.stale and route == "grounded" else []
+    stale = inputs.staleness.stale and inputs.evidence.is_readable
+    first = [_tell_change(inputs, route)] if stale and route != "direct" else []
     if drawn:
         first = ["tried the other way on purpose: it was a close call, and trying teaches me which is better"]
     if policy.name == "sourced" and route != "direct":
         first = [*first, "nothing is answered from memory here (that is this team's setting)"]
-    towards = 1 if route == "grounded" else -1
-    # Declining: what speaks against the documents, and that the weights would be guessing.
-    weights = {about: towards * sum(leanings.get(name, 0.0) for name in names) for about, names in ABOUT.items()}
+    weights = {about: sum(leanings.get(name, 0.0) for name in names) for about, names in ABOUT.items()}
     if route == "declined":
-        weights = {"evidence": 3.0} | {
-            about: leanings.get(f"wants_{about}", 0.0) for about in ("fresh", "house", "source")
+        asked_memory = not stale and policy.name != "sourced"
+        weights = {about: -weights[about] for about in AGAINST_DOCUMENTS} | {
+            about: weights[about] for about in AGAINST_MEMORY if asked_memory
         }
+        # With nothing to read, that comes first; else the passages are told of, whatever else spoke against them.
+        weights["evidence"] = max(weights["evidence"], 0.01) if inputs.evidence.is_readable else math.inf
     elif route == "direct":
+        weights = {about: -weight for about, weight in weights.items()}
         weights["evidence"] = max(weights["evidence"], 0.01)
     ranked = sorted((about for about in weights if weights[about] > 0), key=lambda about: -weights[about])
     told = [text for about in ranked if (text := TELL[about](inputs, route))]
-    if route == "declined":
+    if route == "declined" and asked_memory:
         told = [*told, "the model's memory alone would be guessing"]
-    lead = {"grounded": "looked it up: ", "direct": "answered from memory: ", "declined": ""}.get(route, "")
-    reasons = [*first, *told][:MOST]
-    return (f"{lead}{reasons[0]}", *reasons[1:]) if reasons else (f"{lead}that seemed the likelier to be right",)
+    lead = {"grounded": "looked it up: ", "direct": FROM_MEMORY, "declined": ""}.get(route, "")
+    reasons = [*first, *told][:MOST] or ["that seemed the likelier to be right"]
+    return (f"{lead}{reasons[0]}", *reasons[1:])
 
 
-def _tell_change(inputs: Inputs) -> str:
+def _tell_change(inputs: Inputs, route: Route) -> str:
     stale = inputs.staleness
     when = f" on {stale.changed_at:%-d %B %Y}" if stale.changed_at else ""
-    return f"“{stale.title}” changed{when}, after the model was trained"
+    lead = "memory may be out of date: " if route == "declined" else ""
+    return f"{lead}“{stale.title}” changed{when}, after the model was trained"
 
 
 def _tell_evidence(inputs: Inputs, route: Route) -> str:
@@ -64,6 +73,8 @@ def _tell_evidence(inputs: Inputs, route: Route) -> str:
         if evidence.best_coverage >= 0.5:
             return f"the best passage covers {share} of the words that matter"
         return f"a passage means much the same, though it shares only {share} of the words that matter"
+    if route == "declined" and evidence.covered >= 0.5:
+        return f"a passage covers {share} of the words that matter, but seemed unlikely to hold the answer"
     fits = "no passage is about this" if evidence.covered < 0.5 else "no passage is surely about this"
     return f"{fits} (the best covers {share} of the words that matter)"
 

@@ -26,10 +26,11 @@ Draw = Callable[[], float]
 
 def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decision:
     """`draw` gives a number from 0 to 1 where the route is left to chance."""
-    if inputs.question.small_talk:
-        return Decision("direct", ("this is small talk, no fact to look up",), inputs)
-    if inputs.question.task:
-        return Decision("direct", ("this asks for writing, not for a fact in the documents",), inputs)
+    if not inputs.needs_facts:
+        reason = "this asks for writing, not for a fact in the documents"
+        if inputs.question.small_talk:
+            reason = "this is small talk, no fact to look up"
+        return Decision("direct", (reason,), inputs)
     chances = fit.chances(inputs) if fit else assume_chances(inputs)
     leanings = fit.leanings(inputs) if fit else assume_leanings(inputs)
     covered, stale = inputs.evidence.covered, inputs.staleness.stale

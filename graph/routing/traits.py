@@ -3,11 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_SMALL_TALK = re.compile(
-    r"^\W*(hi|hello|hey|howdy|good (morning|afternoon|evening|night)|thanks?|thank you|cheers|bye|goodbye|ok|okay|cool"
-    r"|great|how are you|who are you|what are you|what can you do|help)\b[\w\s,'!.?]{0,40}$",
-    re.IGNORECASE,
-)
+from graph.courtesy import strip_courtesies
+
 _FRESH = re.compile(
     r"\b(today|now|current(ly)?|latest|newest|recent(ly)?|this (week|month|year|quarter)|as of|still|yet|20\d\d)\b",
     re.I,
@@ -16,9 +13,25 @@ _HOUSE = re.compile(r"\b(we|us|our|ours|policy|policies|handbook|document(s|atio
 _SOURCE = re.compile(
     r"\b(source|cite|citation|reference|link|where (does|do|can i find)|according to)\b", re.IGNORECASE
 )
-_TASK = re.compile(
-    r"^\W*(please )?(write|draft|rewrite|rephrase|translate|summari[sz]e|compose|brainstorm|tell me a)\b", re.I
+_ASKING = (
+    r"\W*(?:(?:please|pls|kindly|just|now|and|so|also|then) |(?:can|could|would|will) (?:you|u) "
+    r"|help (?:me|us) (?:to )?|(?:i need|i want|i['’]d like|i would like) you to |let['’]s )*"
 )
+_REWORDING = r"(?:rewrite|rephrase|reword|paraphrase|translate|summari[sz]e|shorten|proofread)\b"
+_TASK = re.compile(
+    rf"{_ASKING}(?:{_REWORDING}|(?:write|draft|compose|brainstorm)\b(?!-| (?:access|protection|off|permissions?)\b)"
+    r"|(?:tell|give|sing|make up) (?:me |us )?(?:an?|some|another) (?:\w+ )?(?:joke|story|poem|riddle|limerick|haiku)"
+    r"|(?:an? )?(?:\w+ )?(?:joke|poem|limerick|haiku)\b)",
+    re.IGNORECASE,
+)
+_BRINGS_TEXT = re.compile(rf"{_ASKING}{_REWORDING}[^:\n\"“«„]{{0,60}}[:\n\"“«„]", re.IGNORECASE)
+"""The text to be reworded comes along, in quotation marks, after a colon or on lines of its own."""
+_OF_HOUSE = re.compile(
+    r"\b(?:policy|policies|handbook|documentation|wiki"
+    r"|(?:summari[sz]e|about|of|on|explain\w*|describ\w*|how|what) (?:our|we))\b",
+    re.IGNORECASE,
+)
+"""Writing of this needs what the documents say; "an email to our client" does not."""
 _DATE = re.compile(
     r"\b(1[5-9]\d\d|20\d\d|\d{1,2}[./]\d{1,2}|january|february|march|april|june|july|august|september|october|november"
     r"|december|century|decade)\b",
@@ -33,7 +46,9 @@ _WHY = re.compile(r"\b(why|how (do|does|did|can|could|should|is|are|to))\b", re.
 
 @dataclass(frozen=True)
 class Traits:
-    """`quantity`: asks for a number, a date or a time; `explanation`: asks why or how."""
+    """`small_talk`: courtesies and nothing else. `task`: asks for writing that does not name what the house lays down;
+    `brings_text`: and the text to be reworded comes along. `quantity`: asks for a number, a date or a time;
+    `explanation`: asks why or how."""
 
     words: int
     small_talk: bool
@@ -47,14 +62,17 @@ class Traits:
     quantity: bool
     person: bool
     explanation: bool
+    brings_text: bool = False
 
 
 def read_traits(question: str) -> Traits:
-    words = question.split()
+    words, said = question.split(), strip_courtesies(question)
+    brings_text = _BRINGS_TEXT.match(said)
+    instruction = brings_text[0] if brings_text else said
     return Traits(
         words=len(words),
-        small_talk=bool(_SMALL_TALK.match(question)),
-        task=bool(_TASK.match(question)),
+        small_talk=not said,
+        task=bool(_TASK.match(said)) and not _OF_HOUSE.search(instruction),
         wants_fresh=bool(_FRESH.search(question)),
         wants_house=bool(_HOUSE.search(question)),
         wants_source=bool(_SOURCE.search(question)),
@@ -64,4 +82,5 @@ def read_traits(question: str) -> Traits:
         quantity=bool(_QUANTITY.search(question)),
         person=bool(_PERSON.search(question)),
         explanation=bool(_WHY.search(question)),
+        brings_text=bool(brings_text),
     )

@@ -22,6 +22,7 @@ from tandem.evals.workbench import OnProgress
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
+NOT_SOUGHT = {"recall@1": None, "recall@5": None, "mrr": None}
 ROUTES: tuple[tuple[ArmName, ...], ...] = (("tuned", "prompt"), ("tuned+retrieval", "retrieval"))
 """From memory and from the documents: of each the arm that Tandem's own choice falls back on, if it was asked."""
 
@@ -200,7 +201,7 @@ class Comparison:
             "unanswerable": {
                 "declined": round(fmean(o.grade.declined for o in run.unanswerable), 4) if run.unanswerable else None
             },
-            "retrieval": self.finding.describe() if self.finding and searches else None,
+            "retrieval": (self.finding.describe() if self.finding and searches else None) or NOT_SOUGHT,
             "citations": {
                 "precision": _rounded(run.citation_precision) if searches else None,
                 "recall": _rounded(run.citation_recall) if searches else None,

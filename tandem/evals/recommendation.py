@@ -119,18 +119,19 @@ def _tell_tandem(compared: Comparison) -> Iterator[str]:
         return
     best, own = _find_best(compared), compared.arms["tandem"]
     found = compared.difference("tandem", best)
-    saves = own.tokens < SAVING * compared.arms[best].tokens
+    tokens = compared.arms[best].tokens  # 0 where a foreign server does not tell them
+    saves = own.tokens < SAVING * tokens
     if found.is_negative:
         what, so = "fewer than", "let it learn from your graded questions before you leave the choice to it"
     elif found.is_positive:
         what, so = "more than", "leave the choice to it"
     elif found.mean >= 0 or found.low > -MARGIN:
-        what, so = "no fewer than", "leave the choice to it" if saves else "it saves nothing here"
+        what, so = "no fewer than", "leave the choice to it" if saves or not tokens else "it saves nothing here"
     else:
         what, so = "perhaps fewer than", "more questions would tell"
     yield (
-        f"Tandem's own choice gets {_of_100(own.right, bounds=False)} right, {what} {CALLED[best]} ({_span(found)}),"
-        f" with {own.tokens / compared.arms[best].tokens:.0%} of its tokens: {so}."
+        f"Tandem's own choice gets {_of_100(own.right, bounds=False)} right, {what} {CALLED[best]} ({_span(found)})"
+        f"{f', with {own.tokens / tokens:.0%} of its tokens' if tokens else ''}: {so}."
     )
 
 

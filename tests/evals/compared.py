@@ -20,7 +20,7 @@ def make_questions(answerable: int, unanswerable: int = 0) -> tuple[Asked, ...]:
 
 
 def make_reply(text: str, route: Route = "direct", *, tokens: int = 100, citations: Sequence[Citation] = ()) -> Reply:
-    return Reply(text, route, tuple(citations), tokens - 10, 10, 250.0)
+    return Reply(text, route, tuple(citations), max(0, tokens - 10), min(10, tokens), 250.0)
 
 
 def make_comparison(
@@ -29,6 +29,7 @@ def make_comparison(
     *,
     left_out: Mapping[ArmName, str] | None = None,
     places: Sequence[int | None] | None = None,
+    tokens: Mapping[ArmName, int] = TOKENS,
 ) -> Comparison:
     """`right`: of each arm, which questions it got right; those that nothing answers, by declining."""
     arms = {}
@@ -36,7 +37,7 @@ def make_comparison(
         outcomes = []
         for asked, is_right in zip(questions, which, strict=True):
             route: Route = "declined" if is_right and not asked.answerable else "direct"
-            reply = make_reply(asked.answers[0] if is_right and asked.answers else "no", route, tokens=TOKENS[arm])
+            reply = make_reply(asked.answers[0] if is_right and asked.answers else "no", route, tokens=tokens[arm])
             grade = grade_reply(asked, reply.text, declined=reply.declined)
             outcomes.append(Outcome(asked, reply, grade, 0.00002))
         arms[arm] = ArmRun(tuple(outcomes))

@@ -33,8 +33,10 @@ def test_the_contract() -> None:
         "latency_ms": {"p50": 250.0, "p95": 250.0},
         "cost_per_1000": 0.02,
     }
-    assert described["arms"]["prompt"]["retrieval"] is None
+    assert described["arms"]["prompt"]["retrieval"] == {"recall@1": None, "recall@5": None, "mrr": None}
     assert described["arms"]["prompt"]["citations"] == {"precision": None, "recall": None}
+    unanswerable = make_comparison(make_questions(0, 2), {"retrieval": [True, True]}, places=[]).describe()
+    assert unanswerable["arms"]["retrieval"]["retrieval"] == described["arms"]["prompt"]["retrieval"]
     details = described["details"]
     assert details["left_out"] == {"tuned": "no adapter is in service"}
     assert details["right"]["retrieval"]["mean"] == 0.7

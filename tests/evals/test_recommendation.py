@@ -47,6 +47,12 @@ def test_tandem_is_held_against_the_best(own: Sequence[bool], said: str) -> None
     assert said in told
 
 
+def test_a_server_that_tells_no_tokens_is_no_reason_to_say_nothing() -> None:
+    arms: dict[ArmName, Sequence[bool]] = {"retrieval": first(40, N), "tandem": first(40, N)}
+    compared = make_comparison(make_questions(N), arms, tokens={"retrieval": 0, "tandem": 0})
+    assert "no fewer than retrieval (between 6 fewer and 6 more): leave the choice to it." in recommend(compared)
+
+
 def test_luck_is_called_so() -> None:
     told = recommend(make_comparison(make_questions(20), {"prompt": first(9, 20), "retrieval": first(11, 20)}))
     assert told.startswith("20 questions are too few to tell what yours call for.")

@@ -44,6 +44,7 @@ async def test_a_covered_question_is_answered_from_its_page_with_a_receipt(agent
     assert "Wednesday" in answer.citations[0].quote
     assert "".join(event.text for event in events if isinstance(event, Delta)) == answer.answer
     assert answer.receipt.reasons[0].startswith("looked it up")
+    assert answer.receipt.reasons[-1].startswith("the answer stands in the passage, and fits with a chance of")
     assert answer.receipt.timings_ms.total >= answer.receipt.timings_ms.retrieve > 0
     assert answer.receipt.tokens.prompt > 0
     assert answer.receipt.model
@@ -53,6 +54,12 @@ async def test_small_talk_is_answered_by_the_weights_without_citations(agent: Ag
     answer = await ask(agent, question("Hello!"))
     assert (answer.route, answer.citations) == ("direct", ())
     assert answer.answer
+
+
+async def test_a_question_behind_a_greeting_is_looked_up(agent: Agent) -> None:
+    answer = await ask(agent, question("Hi there! On which day are new badges made? Thanks!"))
+    assert answer.route == "grounded"
+    assert "Wednesday" in answer.answer
 
 
 async def test_an_answer_from_memory_takes_no_citation_over_from_the_thread(agent: Agent) -> None:
@@ -127,6 +134,13 @@ async def test_questions_that_cannot_be_read_are_refused_with_the_numbers(
 ) -> None:
     with pytest.raises(QuestionRejected, match=message):
         await ask(agent, question(text))
+
+
+async def test_how_sure_the_reader_was_is_kept(agent: Agent, database: Database) -> None:
+    await ask(agent, question("On which day are new badges made?"))
+    row = await database.fetch_one(b"SELECT (inputs ->> 'p_answer')::float8 AS sure FROM answers")
+    assert row
+    assert 0 < row["sure"] < 1
 
 
 async def test_feedback_is_kept_for_known_answers_only(agent: Agent) -> None:

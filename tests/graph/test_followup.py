@@ -64,6 +64,25 @@ def test_a_leaning_question_keeps_every_word_and_gains_the_earlier_ones() -> Non
     )
 
 
+def test_courtesies_are_not_searched_for_and_nothing_leans_on_them() -> None:
+    assert make_standalone("Hi, what does a lost badge cost?", []) == "what does a lost badge cost?"
+    assert make_standalone("Thanks! And for interns?", ["How do I request leave?", "Thanks a lot!"]) == (
+        "How do I request leave? And for interns?"
+    )
+    assert make_standalone("How do I cancel it?", ["Hello!"]) == "How do I cancel it?"
+    assert make_standalone("Thanks a lot!", ["How do I request leave?"]) == "Thanks a lot!"
+
+
+def test_the_reply_to_an_ask_back_keeps_the_question() -> None:
+    earlier = ["How long is the leave?"]
+    for reply in ("Sick leave", "Sick leave?", "the parental one, for part-time staff"):
+        assert make_standalone(reply, earlier, asked_back=True) == f"How long is the leave? {reply}"
+    assert make_standalone("Sick leave, thanks!", earlier, asked_back=True) == "How long is the leave? Sick leave"
+    assert make_standalone("Thanks!", earlier, asked_back=True) == "Thanks!"
+    other = "Who won the 1998 world cup?"
+    assert make_standalone(other, earlier, asked_back=True) == other
+
+
 def test_the_first_question_of_a_thread_and_another_subject_stay_as_they_are() -> None:
     assert make_standalone("Why?", []) == "Why?"
     other = "Who won the 1998 world cup?"

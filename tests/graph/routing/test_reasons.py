@@ -60,6 +60,42 @@ def test_what_is_asked_for_is_a_reason_to_decline() -> None:
     assert set(told[1:]) <= {"you ask about the house", "you ask for what is true now"}
 
 
+def test_a_bad_history_is_the_reason_to_decline_what_a_passage_covers() -> None:
+    history = History(0.2, 0.1, 0.9, 2, 9, 1, 9)
+    fit = make_fit({"direct_history": 8.0}, {"grounded_history": 8.0})
+    decision = decide(make_inputs("How much leave do I get?", COVERED, history), fit, Policy(), lambda: 1.0)
+    assert decision.route == "declined"
+    assert decision.reasons == (
+        "the documents answered 1 of 9 similar questions rightly",
+        "I was right on 2 of 9 similar questions from memory",
+        "a passage covers 92% of the words that matter, but seemed unlikely to hold the answer",
+    )
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy("sourced")])
+def test_where_memory_was_shut_declining_says_why_and_not_that_it_would_guess(policy: Policy) -> None:
+    staleness = STALE if policy.name == "balanced" else None
+    inputs = make_inputs("How much leave do I get?", COVERED, staleness=staleness)
+    decision = decide(inputs, make_fit({}, {}, (3.0, -3.0)), policy, lambda: 1.0)
+    assert decision.route == "declined"
+    assert decision.reasons == (
+        "memory may be out of date: “Leave” changed on 3 May 2026, after the model was trained"
+        if staleness
+        else "nothing is answered from memory here (that is this team's setting)",
+        "a passage covers 92% of the words that matter, but seemed unlikely to hold the answer",
+    )
+
+
+def test_after_an_unsure_draft_nothing_says_that_memory_answered() -> None:
+    decision = decide(make_inputs("Why is the sky blue?", UNCOVERED), None, Policy(), lambda: 1.0)
+    assert decision.reasons[0].startswith("answered from memory: ")
+    unsure = "a first draft from memory was unsure of itself"
+    doubted = decision.doubted(unsure)
+    assert doubted.reasons[0] == unsure
+    assert doubted.reasons[1].startswith("asked memory first: no passage is about this")
+    assert not any("answered from memory" in reason for reason in doubted.doubted("so were the passages").reasons)
+
+
 @pytest.mark.parametrize(
     ("days", "words"),
     [(0.2, "today"), (1.1, "yesterday"), (12, "12 days ago"), (90, "3 months ago"), (800, "2 years ago")],

@@ -26,8 +26,36 @@ def test_small_talk_goes_to_the_weights_even_when_a_passage_fits(text: str) -> N
     assert choose(text).route == "direct"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello, how many weeks of leave do I get?",
+        "ok, who approves leave?",
+        "Help me book my leave",
+        "thanks, and sick leave?",
+    ],
+)
+def test_a_question_behind_a_greeting_is_a_question(text: str) -> None:
+    decision = choose(text)
+    assert decision.route == "grounded"
+    assert decision.chances
+    assert choose(text, UNCOVERED, "sourced").route == "declined"
+
+
 def test_a_writing_task_goes_to_the_weights() -> None:
-    assert choose("Write a short thank-you note to a colleague").route == "direct"
+    assert choose("Write a short thank-you note to a colleague", UNCOVERED).route == "direct"
+    assert choose("Hi, can you rephrase this: leave lasts five weeks").route == "direct"
+
+
+def test_writing_of_what_the_documents_hold_is_a_question_of_fact() -> None:
+    assert choose("Summarize our leave policy").route == "grounded"
+    assert choose("Write a mail that announces the leave rules").route == "grounded"
+    assert choose("Summarize our leave policy", UNCOVERED).route == "declined"
+    assert choose("Summarize our leave policy", UNCOVERED, "sourced").route == "declined"
+    stale = decide(
+        make_inputs("Draft a mail on sick leave", COVERED, staleness=STALE), None, Policy("fast"), lambda: 1.0
+    )
+    assert stale.route == "grounded"
 
 
 def test_a_general_question_that_no_passage_fits_goes_to_the_weights() -> None:
