@@ -1,6 +1,7 @@
 """The folder source: which files there are, and what one of them holds."""
 
 import asyncio
+import errno
 import os
 import stat
 import time
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from index.connectors.connector import Cursor, Listing
+from index.connectors.connector import Cursor, Listing, SourceUnavailable
 from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
 from index.formats import SUFFIXES
 from tandem.errors import SourceError
@@ -17,6 +18,8 @@ from tandem.errors import SourceError
 _ENDINGS = tuple(SUFFIXES)
 SETTLED_S = 2.0
 """A file written less than this before it was read may change again without its times changing."""
+_OF_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
+"""What lasts until somebody changes the file. All else (a disk, a network, too many open files) may pass."""
 
 
 class Folder:
@@ -57,7 +60,8 @@ def list_folder(location: str) -> list[ListedDocument]:
 
 
 def read_document(location: str, path: str) -> RawDocument:
-    """Reads one listed document. Raises DocumentError when it vanished, is too large or may not be read."""
+    """Reads one listed document. Raises DocumentError when it vanished, is too large or may not be read, and
+    SourceUnavailable when the disk or this machine fails."""
     root = Path(location)
     target = root / path
     try:
@@ -72,10 +76,15 @@ def read_document(location: str, path: str) -> RawDocument:
                 raise DocumentError(describe_size(before.st_size))
             data = file.read(MAX_BYTES + 1)
             after = os.fstat(file.fileno())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not root.is_dir():
+            raise SourceUnavailable(f"There is no folder {location}.") from error
         raise DocumentError("The file vanished before it was read.") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DocumentError(f"The file may not be read ({getattr(error, 'strerror', None) or error}).") from error
+    except OSError as error:
+        fault = DocumentError if error.errno in _OF_THE_FILE else SourceUnavailable
+        raise fault(f"The file may not be read ({error.strerror}).") from error
+    except (ValueError, RuntimeError) as error:
+        raise DocumentError(f"The file may not be read ({error}).") from error
     if len(data) > MAX_BYTES:
         raise DocumentError(describe_size(len(data)))
     settled = _stamp(before) == _stamp(after) and _is_settled(after)

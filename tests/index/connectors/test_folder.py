@@ -1,9 +1,11 @@
 import os
+import resource
 import time
 from pathlib import Path
 
 import pytest
 
+from index.connectors.connector import SourceUnavailable
 from index.connectors.folder import list_folder, read_document, resolve_folder
 from index.documents import DocumentError, ListedDocument
 from tandem.errors import SourceError
@@ -79,6 +81,20 @@ def test_pipes_are_no_documents(folder: Path) -> None:
 def test_a_file_that_vanished_says_so(folder: Path) -> None:
     with pytest.raises(DocumentError, match="vanished"):
         read_document(str(folder), "gone.md")
+    with pytest.raises(SourceUnavailable, match="no folder"):
+        read_document(str(folder / "unmounted"), "gone.md")
+
+
+def test_what_passes_is_no_fault_of_the_file(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(SourceUnavailable, match="Too many open files"):
+            read_document(str(folder), "leave.md")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with pytest.raises(DocumentError, match="File name too long"):
+        read_document(str(folder), "x" * 300)
 
 
 def test_a_folder_that_cannot_be_seen_into_is_named_with_its_slash(
