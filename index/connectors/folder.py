@@ -20,6 +20,8 @@ SETTLED_S = 2.0
 """A file written less than this before it was read may change again without its times changing."""
 _OF_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 """What lasts until somebody changes the file. All else (a disk, a network, too many open files) may pass."""
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""What a dangling link says, and a file that was removed while it was listed."""
 
 
 class Folder:
@@ -30,7 +32,9 @@ class Folder:
 
     async def list(self, cursor: Cursor | None) -> Listing:
         documents = await asyncio.to_thread(list_folder, self._location)
-        return Listing(documents, unseen=[document.path for document in documents if document.path.endswith("/")])
+        # The source's own folder is "/", and every path begins with what is left of that.
+        unseen = [document.path.lstrip("/") for document in documents if document.path.endswith("/")]
+        return Listing(documents, unseen=unseen)
 
     async def read(self, path: str, stamp: str | None) -> RawDocument:
         return await asyncio.to_thread(read_document, self._location, path)
@@ -95,6 +99,8 @@ def _walk(root: Path) -> Iterator[ListedDocument]:
     folders = [root]
     while folders:
         folder = folders.pop()
+        entries: list[os.DirEntry[str]] = []
+        trouble = None
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
@@ -102,27 +108,36 @@ def _walk(root: Path) -> Iterator[ListedDocument]:
                 raise SourceError(f"There is no folder {root}.", remedy="Check the path.") from None
             continue  # removed while it was listed
         except OSError as error:
-            # Named with its slash: what is under it has not vanished, it only cannot be seen.
-            path, uri = _name(root, folder)
-            yield ListedDocument(f"{path}/", uri, None, None, f"The folder may not be read ({error.strerror}).")
-            continue
+            trouble = error
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
-            elif entry.name.lower().endswith(_ENDINGS) and (listed := _describe(root, entry)):
-                yield listed
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif entry.name.lower().endswith(_ENDINGS) and (listed := _describe(root, entry)):
+                    yield listed
+            except OSError as error:
+                trouble = error
+        if trouble:
+            # Named with its slash: what is under it has not vanished, it only cannot be seen.
+            path, uri = _name(root, folder)
+            yield ListedDocument(f"{path}/", uri, None, None, f"The folder may not be read ({trouble.strerror}).")
 
 
 def _describe(root: Path, file: "os.DirEntry[str]") -> ListedDocument | None:
+    """None for what is no document; raises OSError where that cannot be told."""
     path, uri = _name(root, file)
     try:
-        if file.is_symlink() and not Path(file).resolve(strict=True).is_relative_to(root):
+        if file.is_symlink() and not Path(file).resolve().is_relative_to(root):
             return None
         found = file.stat()
-    except (OSError, RuntimeError):
-        return None  # a dangling link, a link to itself, or removed while it was listed
+    except RuntimeError:
+        return None  # a link to itself
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return None
+        raise
     if not stat.S_ISREG(found.st_mode):
         return None
     fault = None
