@@ -145,20 +145,44 @@ async def test_the_pause_that_a_site_wants_is_kept(site: Site, connect: Callable
 
 
 async def test_trouble_of_a_moment_removes_nothing(room: Room, site: Site) -> None:
-    for number in range(4):
-        site.page(f"/{number}", f"Page {number}", f"This is page number {number}.")
-    site.sitemap("/0", "/1", "/2", "/3")
+    names = [f"/{number}" for number in range(7)]
+    for name in names:
+        site.page(name, f"Page {name}", f"This is page number {name}.")
+    site.sitemap(*names)
     source = await add_source(room.database, site.url, name="site", options={"allow_private": True}, added_by="test")
     await room.look(source)
     site.put("/1", status=503)
     site.put("/2", status=404)
     site.put("/3", status=410)
+    site.put("/4", status=401)
+    site.put("/5", status=403)
+    site.put("/6", "")
+    told = ("/1: It answers 503.", "/4: It answers 401.", "/5: It answers 403.", "/6: The page is empty.")
     progress = await room.look(source, by=SCHEDULE)
-    assert progress.documents == DocumentCounts(removed=2, unchanged=2)
-    assert progress.failures == ("/1: It answers 503.",)
-    assert set(await room.texts()) == {"/0", "/1"}
-    assert (await room.look(source, by="ann")).documents == DocumentCounts(unchanged=2)
-    assert set(await room.texts()) == {"/0", "/1"}
+    assert progress.documents == DocumentCounts(removed=2, unchanged=4, failed=1)
+    assert progress.failures == told
+    assert set(await room.texts()) == {"/0", "/1", "/4", "/5"}
+    progress = await room.look(source, by="ann")
+    assert progress.documents == DocumentCounts(unchanged=4, failed=1)
+    assert progress.failures == told
+    assert set(await room.texts()) == {"/0", "/1", "/4", "/5"}
+
+
+async def test_a_page_that_refuses_for_ever_keeps_no_other_that_is_gone(
+    site: Site, connect: Callable[..., Website]
+) -> None:
+    site.page("/", "Home", "text", "/login", "/a", "/empty.jpg")
+    site.page("/a", "A", "text a")
+    site.put("/login", status=403)
+    site.put("/empty.jpg", b"", Content_Type="image/jpeg")
+    first = await connect().list(None)
+    site.pages.pop("/a")
+    second = await connect().list(first.cursor)
+    assert (paths(first), paths(second)) == ({"/", "/a"}, {"/"})
+    assert (first.unseen, second.unseen) == (["/login"], ["/login"])
+    assert list(second.notes) == ["/login: It answers 403."]
+    with pytest.raises(SourceUnavailable, match="403"):
+        await connect().read("/login", None)
 
 
 async def test_a_site_that_stops_answering_is_away(
