@@ -121,6 +121,18 @@ async def test_a_failed_document_is_tried_again_when_it_changes_or_somebody_asks
     assert (await room.look(source, by=SCHEDULE)).documents == DocumentCounts(removed=1, unchanged=3)
 
 
+async def test_two_documents_of_one_path_are_told_apart_and_the_rest_is_indexed(room: Room, folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text("The name of this one is not UTF-8.")
+    (folder / "caf\\xe9.md").write_text("The name of this one is.")
+    progress = await room.look(await room.add(folder))
+    assert progress.documents == DocumentCounts(added=4)
+    [note] = progress.failures
+    assert note == (
+        f"caf\\xe9.md: file://{folder}/caf%E9.md has the same path as another document, and is passed over."
+    )
+    assert (await room.texts())["caf\\xe9.md"] == ["The name of this one is."]
+
+
 async def test_ten_thousand_files_are_listed_in_one_job(room: Room, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
