@@ -18,6 +18,8 @@ from tandem.settings import Settings
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
 SHOWN_NOTES = 10
+MAX_PATH = 2_000
+"""Bytes. Paths are found by an index of Postgres, which takes 2,700."""
 
 
 async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
@@ -88,7 +90,9 @@ def _tell_apart(listed: Sequence[ListedDocument]) -> tuple[list[ListedDocument],
     kept: dict[str, ListedDocument] = {}
     notes: list[str] = []
     for document in sorted(listed, key=lambda document: (document.fault is not None, document.uri)):
-        if document.path in kept:
+        if len(document.path.encode()) > MAX_PATH:
+            notes.append(f"{document.path[:100]}…: its path has more than {MAX_PATH:,} bytes, and it is passed over.")
+        elif document.path in kept:
             notes.append(f"{document.path}: {document.uri} has the same path as another document, and is passed over.")
         else:
             kept[document.path] = document

@@ -1,5 +1,7 @@
 import os
+import random
 import shutil
+import string
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,20 @@ async def test_two_documents_of_one_path_are_told_apart_and_the_rest_is_indexed(
         f"caf\\xe9.md: file://{folder}/caf%E9.md has the same path as another document, and is passed over."
     )
     assert (await room.texts())["caf\\xe9.md"] == ["The name of this one is."]
+
+
+async def test_a_path_that_is_too_long_to_be_found_by_is_passed_over_and_the_rest_is_indexed(
+    room: Room, folder: Path
+) -> None:
+    choose = random.Random(0)
+    deep = folder.joinpath(*("".join(choose.choices(string.ascii_letters, k=200)) for _ in range(16)))
+    deep.mkdir(parents=True)
+    (deep / "page.md").write_text("Nobody gets down here.")
+    progress = await room.look(await room.add(folder))
+    assert progress.documents == DocumentCounts(added=3)
+    [note] = progress.failures
+    assert note.endswith("…: its path has more than 2,000 bytes, and it is passed over.")
+    assert len(note) < 200
 
 
 async def test_ten_thousand_files_are_listed_in_one_job(room: Room, tmp_path: Path) -> None:
