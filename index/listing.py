@@ -45,6 +45,7 @@ async def list_source(database: Database, model: ModelClient, settings: Settings
         "is_difference": listing.is_difference,
         "removed": list(listing.removed),
         "unseen": list(listing.unseen),
+        "unseen_under": list(listing.unseen_under),
         "notes": [*listing.notes, *passed_over],
         "cursor": Jsonb(listing.cursor) if listing.cursor is not None else None,
         **_columns(documents),

@@ -33,8 +33,8 @@ class Folder:
     async def list(self, cursor: Cursor | None) -> Listing:
         documents = await asyncio.to_thread(list_folder, self._location)
         # The source's own folder is "/", and every path begins with what is left of that.
-        unseen = [document.path.lstrip("/") for document in documents if document.path.endswith("/")]
-        return Listing(documents, unseen=unseen)
+        unseen_under = [document.path.lstrip("/") for document in documents if document.path.endswith("/")]
+        return Listing(documents, unseen_under=unseen_under)
 
     async def read(self, path: str, stamp: str | None) -> RawDocument:
         return await asyncio.to_thread(read_document, self._location, path)

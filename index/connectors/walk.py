@@ -42,7 +42,7 @@ class KnownPage:
 
 @dataclass
 class Walk:
-    """One look at the pages. What is found is in the last four fields."""
+    """One look at the pages. What is found is in the five fields after `max_pages`."""
 
     client: WebClient
     scope: Scope
@@ -54,6 +54,7 @@ class Walk:
     documents: list[ListedDocument] = field(default_factory=list)
     visited: dict[str, KnownPage] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
+    unseen_under: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _queue: deque[str] = field(default_factory=deque)
     _queued: set[str] = field(default_factory=set)
@@ -187,7 +188,7 @@ class Walk:
                 self._keep(path, page, changed_at)
         if not self.named and (late or self._is_away or self._is_cut):
             # What they link to was not found either. Not so of pages that refuse: those may do so for ever.
-            self.unseen.append("")
+            self.unseen_under.append("")
         if self._is_cut:
             self.notes.append(f"It has more than {self.max_pages} pages; the others were passed over (--pages).")
         if late:
@@ -197,7 +198,7 @@ class Walk:
         restless = sorted(path for path, page in self.visited.items() if page.changes >= RESTLESS)
         self.notes += _shorten([f"{path} has another text at every look." for path in restless])
         self.notes += _shorten(sorted(self._missed))
-        if self.documents or self.unseen:
+        if self.documents or self.unseen or self.unseen_under:
             return
         self.notes.append("No page was found that can be read.")
         if self._forbidden:

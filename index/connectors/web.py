@@ -38,6 +38,7 @@ class Website:
         return Listing(
             walk.documents,
             unseen=walk.unseen,
+            unseen_under=walk.unseen_under,
             notes=[*notes, *walk.notes],
             cursor={"pages": {path: asdict(page) for path, page in walk.visited.items()}},
         )

@@ -142,7 +142,7 @@ def test_a_folder_that_may_be_listed_but_not_entered_keeps_what_is_in_it() -> No
         "open.md": None,
         "closed/": "The folder may not be read (Permission denied).",
     }
-    assert found.unseen == ["closed/"]
+    assert found.unseen_under == ["closed/"]
 
 
 async def test_of_a_folder_whose_disk_fails_nothing_has_vanished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ async def test_of_a_folder_whose_disk_fails_nothing_has_vanished(folder: Path, m
 
     monkeypatch.setattr(os, "scandir", fail)
     found = await Folder(str(folder)).list(None)
-    assert (found.unseen, len(found.documents)) == ([""], 1)
+    assert (found.unseen_under, len(found.documents)) == ([""], 1)
 
 
 def test_the_stamp_changes_with_the_file_even_under_an_old_time(folder: Path) -> None:
