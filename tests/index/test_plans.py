@@ -63,7 +63,7 @@ async def test_a_large_index_is_searched_by_its_vectors_index_and_a_small_one_ex
 
 
 async def test_words_are_found_by_their_index(room: Room, folder: Path) -> None:
-    """The function's own statement, with its variables bound to values, among enough passages to make it worth while."""
+    """The function's own statement, with its variables bound to values, among enough passages for it to be worth it."""
     await room.look(await room.add(folder))
     await room.database.execute(
         b"INSERT INTO chunks (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids,"
