@@ -39,8 +39,8 @@ async def index_document(database: Database, model: ModelClient, settings: Setti
     """Makes the index say what the document says now.
 
     Nothing is written until all is at hand; then one transaction swaps the document and ends the job.
-    Raises DocumentError when it cannot be read, LicenceRefused; SourceUnavailable, ModelUnavailable or ModelBusy when
-    it may be later; LeaseLost when overtaken.
+    Raises DocumentError when it cannot be read, LicenceRefused, ModelRejected; SourceUnavailable, ModelUnavailable,
+    ModelBusy or ModelMisconfigured when it may be later; LeaseLost when overtaken.
     """
     if lease.fault:
         raise DocumentError(lease.fault)

@@ -6,9 +6,14 @@ WHERE d.id = %(document_id)s AND s.id = d.source_id AND d.state = 'indexed' AND 
 RETURNING (SELECT count(*) FROM chunks WHERE document_id = %(document_id)s AND version_id = %(version_id)s) AS chunks;
 
 -- name: find_embeddings
--- why: a text that stands anywhere in the index version is never embedded again.
+-- why: a text that stands anywhere in the index is never embedded again by the same embedder: it alone makes the vector,
+-- and the hash is of all that it reads. A vector says no more than the text, which the asking document has too.
 SELECT DISTINCT ON (hash) hash, embedding FROM chunks
-WHERE version_id = %(version_id)s AND hash = ANY(%(hashes)s) ORDER BY hash;
+WHERE hash = ANY(%(hashes)s) AND version_id = ANY(ARRAY(
+    SELECT v.id FROM index_versions v JOIN index_versions own ON own.pipeline->'embedder' = v.pipeline->'embedder'
+    WHERE own.id = %(version_id)s
+))
+ORDER BY hash;
 
 -- name: lock_document
 -- why: one writer at a time; says what was indexed before, if anything, and what the source says of all its documents.

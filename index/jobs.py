@@ -22,7 +22,14 @@ from index.versions import KEPT_DAYS, promote_version, prune_versions
 from index.wakeups import send_wakeup
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
-from tandem.errors import DatabaseUnavailable, ModelBusy, ModelUnavailable, SourceError
+from tandem.errors import (
+    DatabaseUnavailable,
+    ModelBusy,
+    ModelMisconfigured,
+    ModelRejected,
+    ModelUnavailable,
+    SourceError,
+)
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
@@ -173,9 +180,9 @@ async def is_work_due(database: Database) -> bool:
 async def run_next_job(database: Database, model: ModelClient, settings: Settings, *, worker: str) -> bool:
     """Leases one job that is due, does it and records how it ended.
 
-    False when none is due, or the model server is away. A fault of the document or the source is recorded, not raised.
-    Raises DatabaseUnavailable or psycopg.OperationalError when the ledger cannot be written; the job's lease then
-    runs out, and another worker takes it.
+    False when none is due, or the model server is away or refuses everything. A fault of the document or the source is
+    recorded, not raised. Raises DatabaseUnavailable or psycopg.OperationalError when the ledger cannot be written; the
+    job's lease then runs out, and another worker takes it.
     """
     lease = await lease_job(database, settings, worker)
     if lease is None:
@@ -222,6 +229,11 @@ async def _do(database: Database, model: ModelClient, settings: Settings, lease:
     except (ModelUnavailable, ModelBusy) as error:
         await wait(database, lease, error.message)
         return False
+    except ModelMisconfigured as error:
+        await wait(database, lease, f"The model server refuses: {error}")
+        return False
+    except ModelRejected as error:
+        await _give_up(database, lease, f"The model server refuses the request: {error.message}")
     except LicenceRefused as error:
         await _give_up(database, lease, error.message, error)
     except SourceUnavailable as error:

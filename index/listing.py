@@ -17,6 +17,9 @@ from tandem.settings import Settings
 
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
+SHOWN_NOTES = 10
+MAX_PATH = 2_000
+"""Bytes. Paths are found by an index of Postgres, which takes 2,700."""
 
 
 async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
@@ -36,14 +39,16 @@ async def list_source(database: Database, model: ModelClient, settings: Settings
     }
     row = await database.fetch_one(QUERIES["find_cursor"], about)
     listing = await open_connector(lease.source, settings, database).list(row["cursor"] if row else None)
+    documents, passed_over = _tell_apart(listing.documents)
     parameters = {
         **about,
         "is_difference": listing.is_difference,
         "removed": list(listing.removed),
         "unseen": list(listing.unseen),
-        "notes": list(listing.notes),
+        "unseen_under": list(listing.unseen_under),
+        "notes": [*listing.notes, *passed_over],
         "cursor": Jsonb(listing.cursor) if listing.cursor is not None else None,
-        **_columns(listing.documents),
+        **_columns(documents),
     }
     async with database.transaction() as connection:
         await hold(connection, lease)
@@ -51,7 +56,7 @@ async def list_source(database: Database, model: ModelClient, settings: Settings
         parameters["gone"] = gone = [row["id"] for row in await cursor.fetchall()]
         [row] = await (await connection.execute(QUERIES["count_known"], parameters)).fetchall()
         if not row["accept_removals"]:
-            left = len(listing.documents) + (row["known"] - len(gone) if listing.is_difference else 0)
+            left = len(documents) + (row["known"] - len(gone) if listing.is_difference else 0)
             _refuse_landslide(lease.source.name, left, row["known"], len(gone))
         for statement in (
             "add_documents",
@@ -79,6 +84,21 @@ def _refuse_landslide(name: str, left: int, known: int, gone: int) -> None:
             f"{name} lists only {known - gone} of the {known} documents that it had, so nothing was removed.",
             remedy=f"If they are really gone, run `tandem reindex {name} --accept-removals`; else bring them back.",
         )
+
+
+def _tell_apart(listed: Sequence[ListedDocument]) -> tuple[list[ListedDocument], list[str]]:
+    """The documents, each with a path of its own, and a line for each that was passed over."""
+    kept: dict[str, ListedDocument] = {}
+    notes: list[str] = []
+    for document in sorted(listed, key=lambda document: (document.fault is not None, document.uri)):
+        if len(document.path.encode()) > MAX_PATH:
+            notes.append(f"{document.path[:100]}…: its path has more than {MAX_PATH:,} bytes, and it is passed over.")
+        elif document.path in kept:
+            notes.append(f"{document.path}: {document.uri} has the same path as another document, and is passed over.")
+        else:
+            kept[document.path] = document
+    more = len(notes) - SHOWN_NOTES
+    return list(kept.values()), notes if more <= 0 else [*notes[:SHOWN_NOTES], f"And {more} more like that."]
 
 
 def _columns(listed: Sequence[ListedDocument]) -> dict[str, list[object]]:

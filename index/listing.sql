@@ -32,7 +32,8 @@ SELECT d.id FROM documents d
 WHERE d.source_id = %(source_id)s AND d.state <> 'retired'
     AND CASE WHEN %(is_difference)s THEN d.path = ANY(%(removed)s::text[])
         ELSE NOT EXISTS (SELECT FROM unnest(%(paths)s::text[]) AS l (path) WHERE l.path = d.path) END
-    AND NOT EXISTS (SELECT FROM unnest(%(unseen)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
+    AND d.path <> ALL(%(unseen)s::text[])
+    AND NOT EXISTS (SELECT FROM unnest(%(unseen_under)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
 
 -- name: count_known
 -- why: for the guard against a source that suddenly lists almost nothing.
@@ -69,7 +70,8 @@ ON CONFLICT (document_id) WHERE state IN ('queued', 'running') DO NOTHING;
 -- why: freshness: up to when is it known that the document stands as it was indexed.
 UPDATE documents d SET seen_at = now()
 WHERE d.source_id = %(source_id)s AND d.id <> ALL(%(gone)s::bigint[])
-    AND NOT EXISTS (SELECT FROM unnest(%(unseen)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
+    AND d.path <> ALL(%(unseen)s::text[])
+    AND NOT EXISTS (SELECT FROM unnest(%(unseen_under)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
 
 -- name: keep_cursor
 -- why: in the transaction that makes a job of every difference, so that none is skipped.

@@ -52,6 +52,12 @@ class ModelRejected(TandemError):
     remedy = "Shorten the question, or read the reason above."
 
 
+class ModelMisconfigured(ModelRejected):
+    """The model server refuses whatever it is asked: its key, its address or the model's name is wrong."""
+
+    remedy = "Correct MODEL_URL, MODEL_KEY or MODEL, or unset them to use Tandem's own server."
+
+
 class WeightsError(TandemError):
     """The model's weights cannot be used."""
 

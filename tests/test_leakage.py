@@ -19,13 +19,16 @@ from pgvector import SparseVector
 from psycopg import sql
 
 from bots.commands import explain, reindex, show_sources
+from bots.reviews import RulingRefused, decide, present_notice
 from bots.surface import Event
 from graph.agent import Agent
 from graph.answers import Answer, Done, Question
 from index.analyser import DIMENSIONS
 from index.audience import Viewer
+from index.audit import list_entries
 from index.filters import Filters, read_filters
 from index.jobs import enqueue_look, read_look, run_next_job
+from index.reviews import RULINGS, list_untold
 from index.search import SearchResult, search
 from index.sources import Source, add_source, list_sources
 from tandem.cli.ask import describe_answer
@@ -67,11 +70,11 @@ class House:
         self.settings, self.database, self.model, self.folder = settings, database, model, folder
 
     async def open(self) -> Source:
-        return await self._index("house", {"badges.md": PUBLIC.encode()}, "everyone", "*")
+        return await self.index("house", {"badges.md": PUBLIC.encode()}, "everyone", "*")
 
     async def let_in_the_secret(self) -> Source:
         pages = {"zanzibarium.md": SECRET.encode(), "vault.docx": b"no archive at all"}
-        return await self._index("payroll", pages, "hr", "slack:T1")
+        return await self.index("payroll", pages, "hr", "slack:T1")
 
     async def drain(self) -> None:
         while await run_next_job(self.database, self.model, self.settings, worker="test"):
@@ -80,7 +83,7 @@ class House:
     async def search(self, viewer: Viewer) -> list[SearchResult]:
         return [await search(self.database, self.model, query, viewer) for query in QUERIES]
 
-    async def _index(self, name: str, pages: dict[str, bytes], audience: str, workspace: str) -> Source:
+    async def index(self, name: str, pages: dict[str, bytes], audience: str, workspace: str) -> Source:
         folder = self.folder / name
         folder.mkdir()
         for page, data in pages.items():
@@ -163,6 +166,31 @@ async def test_an_answer_its_citations_and_its_receipt_are_the_same(house: House
         assert new.receipt.reasons == old.receipt.reasons
         check_silent(json.dumps(describe_answer(new) | {"question": "", "answer": ""}))
     assert "7131" in json.dumps(describe_answer(await ask(agent, QUERIES[0], INSIDER, "insider")))
+
+
+async def test_a_review_notice_goes_to_its_owner_and_nobody_else_decides_or_learns_of_it(house: House) -> None:
+    outsider = OUTSIDERS["another audience"]
+    before = (await show_sources(event("", outsider), house.database)).markdown
+    head = "---\nowner: slack:U9\nreview_by: 2020-01-01\n---\n"
+    await house.index("payroll", {"zanzibarium.md": (head + SECRET).encode()}, "hr", "slack:T1")
+    for prefix, workspace in (("discord:", "slack:T1"), ("slack:", "slack:T2")):
+        assert await list_untold(house.database, prefix, ["*", workspace]) == []
+    [untold] = await list_untold(house.database, "slack:", ["*", "slack:T1"])
+    assert untold.owner == "slack:U9"
+    check_silent(untold)
+
+    async def never() -> bool:
+        return False
+
+    for ruling in RULINGS:
+        with pytest.raises(RulingRefused) as refused:
+            await decide(ruling, untold.id, house.database, house.settings, user="slack:U1", may_reindex=never)
+        check_silent(refused.value)
+    assert "slack:U1" not in {entry.actor for entry in await list_entries(house.database, 99)}
+    assert (await show_sources(event("", outsider), house.database)).markdown == before
+    notice = await present_notice(untold.id, house.database, house.settings)
+    assert "zanzibarium" in notice.markdown.lower()
+    assert notice.choices
 
 
 async def test_another_conversation_gets_no_answer_memory_or_reasons_of_it(house: House, agent: Agent) -> None:

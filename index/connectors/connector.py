@@ -22,14 +22,16 @@ class Listing:
     """What a source holds: all of it, or what changed since the cursor that was handed in.
 
     `documents` are all there are, unless `is_difference`: then those that are new or changed, `removed` names the paths
-    that are gone, and everything else is as it was. `unseen` are the beginnings of paths that could not be looked into:
-    what is known under them is kept. `notes` are lines for the report. `cursor` is handed to the next listing.
+    that are gone, and everything else is as it was. `unseen` are paths that could not be looked into, `unseen_under`
+    beginnings of such paths: what is known of them is kept. `notes` are lines for the report. `cursor` is handed to the
+    next listing.
     """
 
     documents: Sequence[ListedDocument]
     is_difference: bool = False
     removed: Sequence[str] = ()
     unseen: Sequence[str] = ()
+    unseen_under: Sequence[str] = ()
     notes: Sequence[str] = ()
     cursor: Cursor | None = None
 

@@ -1,6 +1,7 @@
 """The folder source: which files there are, and what one of them holds."""
 
 import asyncio
+import errno
 import os
 import stat
 import time
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from index.connectors.connector import Cursor, Listing
+from index.connectors.connector import Cursor, Listing, SourceUnavailable
 from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
 from index.formats import SUFFIXES
 from tandem.errors import SourceError
@@ -17,6 +18,10 @@ from tandem.errors import SourceError
 _ENDINGS = tuple(SUFFIXES)
 SETTLED_S = 2.0
 """A file written less than this before it was read may change again without its times changing."""
+_OF_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
+"""What lasts until somebody changes the file. All else (a disk, a network, too many open files) may pass."""
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""What a dangling link says, and a file that was removed while it was listed."""
 
 
 class Folder:
@@ -27,7 +32,9 @@ class Folder:
 
     async def list(self, cursor: Cursor | None) -> Listing:
         documents = await asyncio.to_thread(list_folder, self._location)
-        return Listing(documents, unseen=[document.path for document in documents if document.path.endswith("/")])
+        # The source's own folder is "/", and every path begins with what is left of that.
+        unseen_under = [document.path.lstrip("/") for document in documents if document.path.endswith("/")]
+        return Listing(documents, unseen_under=unseen_under)
 
     async def read(self, path: str, stamp: str | None) -> RawDocument:
         return await asyncio.to_thread(read_document, self._location, path)
@@ -57,7 +64,8 @@ def list_folder(location: str) -> list[ListedDocument]:
 
 
 def read_document(location: str, path: str) -> RawDocument:
-    """Reads one listed document. Raises DocumentError when it vanished, is too large or may not be read."""
+    """Reads one listed document. Raises DocumentError when it vanished, is too large or may not be read, and
+    SourceUnavailable when the disk or this machine fails."""
     root = Path(location)
     target = root / path
     try:
@@ -72,10 +80,15 @@ def read_document(location: str, path: str) -> RawDocument:
                 raise DocumentError(describe_size(before.st_size))
             data = file.read(MAX_BYTES + 1)
             after = os.fstat(file.fileno())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not root.is_dir():
+            raise SourceUnavailable(f"There is no folder {location}.") from error
         raise DocumentError("The file vanished before it was read.") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DocumentError(f"The file may not be read ({getattr(error, 'strerror', None) or error}).") from error
+    except OSError as error:
+        fault = DocumentError if error.errno in _OF_THE_FILE else SourceUnavailable
+        raise fault(f"The file may not be read ({error.strerror}).") from error
+    except (ValueError, RuntimeError) as error:
+        raise DocumentError(f"The file may not be read ({error}).") from error
     if len(data) > MAX_BYTES:
         raise DocumentError(describe_size(len(data)))
     settled = _stamp(before) == _stamp(after) and _is_settled(after)
@@ -86,6 +99,8 @@ def _walk(root: Path) -> Iterator[ListedDocument]:
     folders = [root]
     while folders:
         folder = folders.pop()
+        entries: list[os.DirEntry[str]] = []
+        trouble = None
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
@@ -93,27 +108,36 @@ def _walk(root: Path) -> Iterator[ListedDocument]:
                 raise SourceError(f"There is no folder {root}.", remedy="Check the path.") from None
             continue  # removed while it was listed
         except OSError as error:
-            # Named with its slash: what is under it has not vanished, it only cannot be seen.
-            path, uri = _name(root, folder)
-            yield ListedDocument(f"{path}/", uri, None, None, f"The folder may not be read ({error.strerror}).")
-            continue
+            trouble = error
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
-            elif entry.name.lower().endswith(_ENDINGS) and (listed := _describe(root, entry)):
-                yield listed
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif entry.name.lower().endswith(_ENDINGS) and (listed := _describe(root, entry)):
+                    yield listed
+            except OSError as error:
+                trouble = error
+        if trouble:
+            # Named with its slash: what is under it has not vanished, it only cannot be seen.
+            path, uri = _name(root, folder)
+            yield ListedDocument(f"{path}/", uri, None, None, f"The folder may not be read ({trouble.strerror}).")
 
 
 def _describe(root: Path, file: "os.DirEntry[str]") -> ListedDocument | None:
+    """None for what is no document; raises OSError where that cannot be told."""
     path, uri = _name(root, file)
     try:
-        if file.is_symlink() and not Path(file).resolve(strict=True).is_relative_to(root):
+        if file.is_symlink() and not Path(file).resolve().is_relative_to(root):
             return None
         found = file.stat()
-    except (OSError, RuntimeError):
-        return None  # a dangling link, a link to itself, or removed while it was listed
+    except RuntimeError:
+        return None  # a link to itself
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return None
+        raise
     if not stat.S_ISREG(found.st_mode):
         return None
     fault = None

@@ -12,7 +12,7 @@ from index.connectors.page import HTML, WANTED, fingerprint, name_page, parse_pa
 from index.connectors.page_cache import PageCache
 from index.connectors.site import Rules, Scope
 from index.connectors.sitemap import SitemapEntry, read_lastmod
-from index.connectors.web_client import AT_ONCE, LeadsElsewhere, Reply, WebClient
+from index.connectors.web_client import AT_ONCE, GONE, LeadsElsewhere, Reply, WebClient
 from index.documents import DocumentError, ListedDocument
 from tandem.errors import SourceError
 
@@ -42,7 +42,7 @@ class KnownPage:
 
 @dataclass
 class Walk:
-    """One look at the pages. What is found is in the last four fields."""
+    """One look at the pages. What is found is in the five fields after `max_pages`."""
 
     client: WebClient
     scope: Scope
@@ -54,12 +54,14 @@ class Walk:
     documents: list[ListedDocument] = field(default_factory=list)
     visited: dict[str, KnownPage] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
+    unseen_under: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _queue: deque[str] = field(default_factory=deque)
     _queued: set[str] = field(default_factory=set)
     _silent: int = 0
     _forbidden: set[str] = field(default_factory=set)
-    _away: list[str] = field(default_factory=list)
+    _missed: list[str] = field(default_factory=list)
+    _is_away: bool = False
     _is_cut: bool = False
     _doubles: list[tuple[str, str, KnownPage, datetime | None]] = field(default_factory=list)
 
@@ -113,6 +115,7 @@ class Walk:
             self._silent += 1
             if self._silent >= MAX_SILENT:
                 raise SourceUnavailable(f"{self.scope.location} stopped answering.") from error
+            self._is_away = True
             self._miss(path, error.message)
             return
         except LeadsElsewhere:
@@ -124,13 +127,18 @@ class Walk:
         self._silent = 0
         if reply.status == 304 and before.stamp:
             self._keep(path, replace(before, visited=time.time(), changes=0, lastmod=entry.lastmod if entry else None))
-        elif reply.status == 200 and reply.data:
+        elif reply.status != 200 and reply.status not in GONE:
+            self._miss(path, f"It answers {reply.status}.")
+        elif reply.status == 200 and reply.content_type in WANTED:
             await self._take(path, reply, before, entry)
 
     async def _take(self, path: str, reply: Reply, before: KnownPage, entry: SitemapEntry | None) -> None:
         if (there := self.scope.find_path(reply.url)) != path:
             if there is not None:
                 self._enqueue(there)
+            return
+        if not reply.data:
+            self.documents.append(ListedDocument(path, self.scope.link(path), "empty", None, "The page is empty."))
             return
         canonical, is_noindex = None, reply.is_noindex
         if reply.content_type in HTML:
@@ -164,7 +172,7 @@ class Walk:
     def _miss(self, path: str, reason: str | None = None) -> None:
         """A page that was not seen has not vanished."""
         if reason:
-            self._away.append(f"{path}: {reason}")
+            self._missed.append(f"{path}: {reason}")
         if (before := self._of(path)).stamp:
             self._keep(path, before)
         else:
@@ -178,8 +186,9 @@ class Walk:
             # A canonical page that does not stand by itself, as when it leads back here, is none.
             if canonical not in self.visited and canonical not in self.unseen:
                 self._keep(path, page, changed_at)
-        if not self.named and (late or self._away or self._is_cut):
-            self.unseen.append("")  # what they link to was not found either
+        if not self.named and (late or self._is_away or self._is_cut):
+            # What they link to was not found either. Not so of pages that refuse: those may do so for ever.
+            self.unseen_under.append("")
         if self._is_cut:
             self.notes.append(f"It has more than {self.max_pages} pages; the others were passed over (--pages).")
         if late:
@@ -188,8 +197,8 @@ class Walk:
             self.notes.append(f"Pages that robots.txt keeps to itself: {len(self._forbidden)}.")
         restless = sorted(path for path, page in self.visited.items() if page.changes >= RESTLESS)
         self.notes += _shorten([f"{path} has another text at every look." for path in restless])
-        self.notes += _shorten(sorted(self._away))
-        if self.documents or self.unseen:
+        self.notes += _shorten(sorted(self._missed))
+        if self.documents or self.unseen or self.unseen_under:
             return
         self.notes.append("No page was found that can be read.")
         if self._forbidden:

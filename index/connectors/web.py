@@ -10,7 +10,7 @@ from index.connectors.page import WANTED, fingerprint, name_page
 from index.connectors.page_cache import PageCache
 from index.connectors.site import Scope, read_rules, read_sitemaps
 from index.connectors.walk import KnownPage, Walk
-from index.connectors.web_client import WebClient
+from index.connectors.web_client import GONE, WebClient
 from index.documents import DocumentError, RawDocument
 from tandem.errors import SourceError
 
@@ -38,6 +38,7 @@ class Website:
         return Listing(
             walk.documents,
             unseen=walk.unseen,
+            unseen_under=walk.unseen_under,
             notes=[*notes, *walk.notes],
             cursor={"pages": {path: asdict(page) for path, page in walk.visited.items()}},
         )
@@ -52,6 +53,8 @@ class Website:
                 raise
             except SourceError as error:
                 raise DocumentError(error.message) from error
+        if reply.status != 200 and reply.status not in GONE:
+            raise SourceUnavailable(f"It answers {reply.status}.")
         if not reply.data:
             raise DocumentError(f"It answers {reply.status}, and nothing that can be read.")
         name = name_page(path, reply.content_type)

@@ -19,6 +19,7 @@ AT_ONCE = 4
 REQUEST_S = 30.0
 MAX_REDIRECTS = 5
 MAX_PAUSE_S = 30.0
+GONE = frozenset({404, 410})
 _AWAY = frozenset({408, 425, 429})
 
 

@@ -44,21 +44,30 @@ def add(
     workspace: Annotated[
         str | None, typer.Option(help="Where it may be seen: `*`, or one such as `slack:T123`; of a channel: its own.")
     ] = None,
+    owner: Annotated[str | None, typer.Option(help="Who is told of reviews: `slack:U123`, `discord:123`.")] = None,
+    licence: Annotated[str | None, typer.Option(help="The licence of documents that state none.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a source; `tandem reindex` then reads it."""
     options = {"branch": branch, "pages": pages, "allow_private": allow_private}
-    run(_add(as_json, location, name=name, kind=kind, options=options, audience=audience, workspace=workspace))
+    terms = {"owner": owner, "licence": licence}
+    given = {key: value.strip() for key, value in terms.items() if value and value.strip()}
+    run(_add(as_json, given, location, name=name, kind=kind, options=options, audience=audience, workspace=workspace))
 
 
-async def _add(as_json: bool, location: str, **described: Any) -> None:
+async def _add(as_json: bool, given: dict[str, str], location: str, **described: Any) -> None:
     from index.connectors.channels import locate_channel
-    from index.sources import add_source
+    from index.licences import check_source_licence
+    from index.sources import Terms, add_source, set_terms
 
     settings = begin("source", quiet=True)
+    check_source_licence(settings, given.get("licence"))
     location = await locate_channel(location, settings)
     async with open_database(settings) as database:
         source = await add_source(database, location, added_by=operator(), **described)
+        if given:
+            terms = Terms(owner=given.get("owner"), licence=given.get("licence"))
+            await set_terms(database, settings, source.name, terms, given.keys(), set_by=operator())
     if as_json:
         print(json.dumps(asdict(source)))
     else:
@@ -66,6 +75,8 @@ async def _add(as_json: bool, location: str, **described: Any) -> None:
             f"Source {source.name}: {source.location}\nRead it with `tandem reindex {source.name} --wait`.",
             markup=False,
         )
+        if settings.allowed_licences and "licence" not in given:
+            print("It has no licence: each of its documents is refused that does not state an allowed one.")
 
 
 @commands.command("upload")

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable
+from tandem.errors import ModelBusy, ModelMisconfigured, ModelRejected, ModelUnavailable
 from tandem.models.endpoint import IN_SERVICE, read_address
 from tandem.models.snapshot import Snapshot
 from tandem.settings import Settings
@@ -32,6 +32,8 @@ SILENCE_S = 300.0
 EMBEDDED_AT_ONCE = 256
 EMBEDDING_NAMES = ("embed", "minilm", "bge", "e5-", "gte")
 """What tells an embedding model's name, for servers that list models without their kind."""
+_OF_THE_REQUEST = frozenset({400, 413, 422})
+"""What a server answers to one request and not to the next."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ class ModelDescription:
 
 
 class ModelClient:
-    """Finds a restarted server again. Raises ModelUnavailable, ModelBusy (ask later), ModelRejected."""
+    """Finds a restarted server again.
+
+    Raises ModelUnavailable, ModelBusy (ask later), ModelRejected; of those ModelMisconfigured where no other request
+    would fare better.
+    """
 
     def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
         self._settings = settings
@@ -214,11 +220,13 @@ async def _check(answer: httpx.Response) -> None:
         wait = answer.headers.get("retry-after", "1")
         raise ModelBusy(message, retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else 1.0)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise ModelRejected(message, remedy="Set MODEL_KEY to a key that the server at MODEL_URL takes.")
+        raise ModelMisconfigured(message, remedy="Set MODEL_KEY to a key that the server at MODEL_URL takes.")
     if status == httpx.codes.NOT_IMPLEMENTED:
-        raise ModelRejected(message, remedy="Choose a server that can, or unset MODEL_URL to use Tandem's own.")
-    if status < httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ModelMisconfigured(message, remedy="Choose a server that can, or unset MODEL_URL to use Tandem's own.")
+    if status in _OF_THE_REQUEST:
         raise ModelRejected(message)
+    if status < httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ModelMisconfigured(message)
     raise ModelUnavailable(f"The model server answers {status}: {message}")
 
 

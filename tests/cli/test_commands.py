@@ -116,7 +116,7 @@ async def test_from_a_folder_to_a_cited_answer_and_back(tandem: Tandem, folder: 
 
 
 async def test_a_sources_terms_are_set_shown_and_kept_in_the_trail(tandem: Tandem, folder: Path) -> None:
-    await tandem.run("source", "add", str(folder))
+    await tandem.run("source", "add", str(folder), "--licence", "CC0-1.0")
     assert (await tandem.read("reindex", "house"))["state"] == "queued"
     assert (await tandem.read("reindex", "house", "--cancel"))["state"] == "cancelled"
     terms = ("--owner", "slack:U1", "--licence", "MIT", "--review-by", "2027-01-31", "--expires-at", "none")
@@ -125,7 +125,8 @@ async def test_a_sources_terms_are_set_shown_and_kept_in_the_trail(tandem: Tande
     assert (shown["owner"], shown["licence"], shown["expires_at"]) == ("slack:U1", "MIT", None)
     assert (shown["review_by"], shown["contents"]) == ("2027-01-31 00:00:00+00:00", [])
     trail = [(entry["action"], entry["subject"]) for entry in reversed(await tandem.read("audit"))]
-    assert trail[:3] == [("add source", "house"), ("re-index", "house"), ("cancel re-index", "house")]
+    assert trail[:2] == [("add source", "house"), ("set licence", "house: CC0-1.0")]
+    assert trail[2:4] == [("re-index", "house"), ("cancel re-index", "house")]
     assert ("set owner", "house: slack:U1") in trail
     assert ("set expires_at", "house: none") in trail
 
@@ -145,6 +146,7 @@ async def test_people_read_the_answer_its_sources_and_one_line_of_receipt(tandem
     [
         (("source", "add", "no/such/folder"), {}, "no/such/folder"),
         (("source", "add", "https://ann:pw@example.org/docs.git"), {}, "credential helper"),
+        (("source", "add", ".", "--licence", "GPL-3.0"), {"TANDEM_ALLOWED_LICENCES": "MIT"}, "GPL-3.0 is not on"),
         (("source", "remove", "nobody"), {}, "nobody"),
         (("source", "set", "nobody", "--review-by", "soon"), {}, "2027-01-31"),
         (("index", "switch", "7"), {}, "tandem index list"),

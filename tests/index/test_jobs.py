@@ -1,7 +1,11 @@
 import asyncio
+import json
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -90,6 +94,77 @@ async def test_a_model_server_that_is_away_is_waited_for(
     await room.drain()
     final = await read_look(room.database, look)
     assert (final.state, final.documents, final.error) == ("done", DocumentCounts(added=3), None)
+
+
+@contextmanager
+def serve_refusals(status: int, embedder: str) -> Iterator[str]:
+    """A model server that lists the same models, and answers whatever else with this status."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(200, {"data": [{"id": "chat"}, {"id": embedder, "kind": "embedding"}]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(status, {"error": {"message": f"No: {status}."}})
+
+        def answer(self, status: int, body: object) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def change_and_refuse(room: Room, folder: Path, status: int, tries: int) -> int:
+    """Indexes the folder, changes a document, and tries it with a model server that refuses; returns the look's id."""
+    source = await room.add(folder)
+    await room.look(source)
+    (folder / "leave.md").write_text("# Leave\n\nEverybody has forty days of vacation a year.\n")
+    look = await enqueue_look(room.database, room.settings, source, requested_by="ann")
+    with serve_refusals(status, (await room.model.describe()).embedding_model) as url:
+        settings = room.settings.model_copy(update={"model_url": url})
+        async with ModelClient.open(settings) as refused:
+            for _ in range(tries):
+                await replace(room, model=refused).drain()
+                await make_due(room)
+    return look
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_model_server_that_refuses_everybody_takes_no_passage_away(
+    room: Room, folder: Path, status: int
+) -> None:
+    look = await change_and_refuse(room, folder, status, tries=5)
+    progress = await read_look(room.database, look)
+    assert (progress.state, progress.documents.failed) == ("running", 0)
+    assert progress.error is not None
+    assert progress.error.startswith(f"The model server refuses: No: {status}. ")
+    assert "thirty" in (await room.texts())["leave.md"][0]
+    await room.drain()
+    assert (await read_look(room.database, look)).documents.changed == 1
+    assert "forty" in (await room.texts())["leave.md"][0]
+
+
+async def test_a_text_that_the_model_server_refuses_fails_its_document_alone(room: Room, folder: Path) -> None:
+    look = await change_and_refuse(room, folder, 413, tries=1)
+    progress = await read_look(room.database, look)
+    assert (progress.state, progress.documents.failed) == ("done", 1)
+    assert progress.failures == ("leave.md: The model server refuses the request: No: 413.",)
+    assert set(await room.texts()) == {"people/travel.md", "printers.txt"}
 
 
 async def test_an_unexpected_fault_is_tried_three_times_and_its_message_is_not_logged(

@@ -1,5 +1,7 @@
 import os
+import random
 import shutil
+import string
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,32 @@ async def test_a_failed_document_is_tried_again_when_it_changes_or_somebody_asks
     assert (await room.look(source, by=SCHEDULE)).documents.failed == 1
     (folder / "broken.pdf").unlink()
     assert (await room.look(source, by=SCHEDULE)).documents == DocumentCounts(removed=1, unchanged=3)
+
+
+async def test_two_documents_of_one_path_are_told_apart_and_the_rest_is_indexed(room: Room, folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text("The name of this one is not UTF-8.")
+    (folder / "caf\\xe9.md").write_text("The name of this one is.")
+    progress = await room.look(await room.add(folder))
+    assert progress.documents == DocumentCounts(added=4)
+    [note] = progress.failures
+    assert note == (
+        f"caf\\xe9.md: file://{folder}/caf%E9.md has the same path as another document, and is passed over."
+    )
+    assert (await room.texts())["caf\\xe9.md"] == ["The name of this one is."]
+
+
+async def test_a_path_that_is_too_long_to_be_found_by_is_passed_over_and_the_rest_is_indexed(
+    room: Room, folder: Path
+) -> None:
+    choose = random.Random(0)
+    deep = folder.joinpath(*("".join(choose.choices(string.ascii_letters, k=200)) for _ in range(16)))
+    deep.mkdir(parents=True)
+    (deep / "page.md").write_text("Nobody gets down here.")
+    progress = await room.look(await room.add(folder))
+    assert progress.documents == DocumentCounts(added=3)
+    [note] = progress.failures
+    assert note.endswith("…: its path has more than 2,000 bytes, and it is passed over.")
+    assert len(note) < 200
 
 
 async def test_ten_thousand_files_are_listed_in_one_job(room: Room, tmp_path: Path) -> None:

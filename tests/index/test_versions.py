@@ -40,6 +40,7 @@ async def test_a_new_pipeline_is_searched_once_it_is_complete(
 
     progress = await room.look(first)
     assert progress.documents == DocumentCounts(changed=3)
+    assert (progress.chunks.embedded, progress.chunks.kept) == (0, 5), "the embedder is the same, and so are the texts"
     result = await room.search("vacation")
     assert (result.index_version, len(result.hits)) == (old, 5), "one source is still missing from the new version"
 
@@ -88,7 +89,7 @@ async def test_the_version_before_is_a_way_back_without_embedding_or_stale_text(
 
     monkeypatch.undo()
     progress = await room.look(source)
-    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=1, unchanged=2), 1)
+    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=1, unchanged=2), 0)
     assert (await room.search("printer badge queue")).hits[0].text.startswith("The printer on the fourth floor")
     await room.check_counts()
     assert [version.is_held for version in await list_versions(room.database)] == [False, False]
@@ -124,7 +125,18 @@ async def test_pruning_leaves_what_is_searched_and_what_is_built(
     with pytest.raises(VersionError, match="no index version 99"):
         await switch_version(room.database, 99, switched_by="ann")
     monkeypatch.undo()
-    assert (await room.look(source)).chunks.embedded == 5, "a pruned version is built anew"
+    assert (await room.look(source)).documents == DocumentCounts(changed=3), "a pruned version is built anew"
+
+
+async def test_what_another_embedder_made_is_embedded_anew(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    await room.fetch(
+        "UPDATE index_versions SET pipeline = pipeline || %(other)s::text::jsonb RETURNING id",
+        other='{"embedder": "x"}',
+    )
+    progress = await room.look(source)
+    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=3), 5)
 
 
 async def test_only_the_last_version_is_kept_and_only_for_a_while(

@@ -1,10 +1,16 @@
+import asyncio
 import os
+import resource
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from index.connectors.folder import list_folder, read_document, resolve_folder
+from index.connectors.connector import SourceUnavailable
+from index.connectors.folder import Folder, list_folder, read_document, resolve_folder
 from index.documents import DocumentError, ListedDocument
 from tandem.errors import SourceError
 
@@ -79,6 +85,20 @@ def test_pipes_are_no_documents(folder: Path) -> None:
 def test_a_file_that_vanished_says_so(folder: Path) -> None:
     with pytest.raises(DocumentError, match="vanished"):
         read_document(str(folder), "gone.md")
+    with pytest.raises(SourceUnavailable, match="no folder"):
+        read_document(str(folder / "unmounted"), "gone.md")
+
+
+def test_what_passes_is_no_fault_of_the_file(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(SourceUnavailable, match="Too many open files"):
+            read_document(str(folder), "leave.md")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with pytest.raises(DocumentError, match="File name too long"):
+        read_document(str(folder), "x" * 300)
 
 
 def test_a_folder_that_cannot_be_seen_into_is_named_with_its_slash(
@@ -93,6 +113,45 @@ def test_a_folder_that_cannot_be_seen_into_is_named_with_its_slash(
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert listing(folder)["people/"].fault == "The folder may not be read (Permission denied)."
+
+
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    """Permissions bind everybody but root, as whom tests may run."""
+    own = os.geteuid()
+    os.seteuid(own or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_keeps_what_is_in_it() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folder lets nobody else in
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir()
+        (folder / "closed" / "a.md").write_text("x")
+        (folder / "link.md").symlink_to("/root/secret.md")
+        (folder / "open.md").write_text("x")
+        (folder / "closed").chmod(0o444)
+        with as_somebody():
+            found = asyncio.run(Folder(name).list(None))
+        (folder / "closed").chmod(0o755)
+    assert {document.path: document.fault for document in found.documents} == {
+        "open.md": None,
+        "closed/": "The folder may not be read (Permission denied).",
+    }
+    assert found.unseen_under == ["closed/"]
+
+
+async def test_of_a_folder_whose_disk_fails_nothing_has_vanished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> "os._ScandirIterator[str]":
+        raise OSError(5, f"Input/output error of {path}")
+
+    monkeypatch.setattr(os, "scandir", fail)
+    found = await Folder(str(folder)).list(None)
+    assert (found.unseen_under, len(found.documents)) == ([""], 1)
 
 
 def test_the_stamp_changes_with_the_file_even_under_an_old_time(folder: Path) -> None:

@@ -145,20 +145,45 @@ async def test_the_pause_that_a_site_wants_is_kept(site: Site, connect: Callable
 
 
 async def test_trouble_of_a_moment_removes_nothing(room: Room, site: Site) -> None:
-    for number in range(4):
-        site.page(f"/{number}", f"Page {number}", f"This is page number {number}.")
-    site.sitemap("/0", "/1", "/2", "/3")
+    names = [*(f"/{number}" for number in range(7)), "/11"]
+    for name in names:
+        site.page(name, f"Page {name}", f"This is page number {name}.")
+    site.sitemap(*names)
     source = await add_source(room.database, site.url, name="site", options={"allow_private": True}, added_by="test")
     await room.look(source)
     site.put("/1", status=503)
     site.put("/2", status=404)
     site.put("/3", status=410)
+    site.put("/4", status=401)
+    site.put("/5", status=403)
+    site.put("/6", "")
+    told = ("/1: It answers 503.", "/4: It answers 401.", "/5: It answers 403.", "/6: The page is empty.")
     progress = await room.look(source, by=SCHEDULE)
-    assert progress.documents == DocumentCounts(removed=2, unchanged=2)
-    assert progress.failures == ("/1: It answers 503.",)
-    assert set(await room.texts()) == {"/0", "/1"}
-    assert (await room.look(source, by="ann")).documents == DocumentCounts(unchanged=2)
-    assert set(await room.texts()) == {"/0", "/1"}
+    assert progress.documents == DocumentCounts(removed=2, unchanged=5, failed=1)
+    assert progress.failures == told
+    assert set(await room.texts()) == {"/0", "/1", "/11", "/4", "/5"}
+    site.put("/11", status=404)
+    progress = await room.look(source, by="ann")
+    assert progress.documents == DocumentCounts(removed=1, unchanged=4, failed=1)
+    assert progress.failures == told
+    assert set(await room.texts()) == {"/0", "/1", "/4", "/5"}
+
+
+async def test_a_page_that_refuses_for_ever_keeps_no_other_that_is_gone(
+    site: Site, connect: Callable[..., Website]
+) -> None:
+    site.page("/", "Home", "text", "/login", "/a", "/empty.jpg")
+    site.page("/a", "A", "text a")
+    site.put("/login", status=403)
+    site.put("/empty.jpg", b"", Content_Type="image/jpeg")
+    first = await connect().list(None)
+    site.pages.pop("/a")
+    second = await connect().list(first.cursor)
+    assert (paths(first), paths(second)) == ({"/", "/a"}, {"/"})
+    assert (first.unseen, second.unseen) == (["/login"], ["/login"])
+    assert list(second.notes) == ["/login: It answers 403."]
+    with pytest.raises(SourceUnavailable, match="403"):
+        await connect().read("/login", None)
 
 
 async def test_a_site_that_stops_answering_is_away(
@@ -212,7 +237,7 @@ async def test_a_site_without_end_is_read_to_its_limit(site: Site, connect: Call
     listing = await connect(pages=10).list(None)
     assert len(site.asked) == 12
     assert any("more than 10 pages" in note for note in listing.notes)
-    assert "" in listing.unseen
+    assert listing.unseen_under == [""]
 
 
 async def test_the_limit_keeps_the_pages_that_are_known(site: Site, connect: Callable[..., Website]) -> None:

@@ -1,0 +1,103 @@
+"""The statements that search runs use both indexes, and the exact scan uses none."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pgvector import SparseVector
+
+from index.analyser import DIMENSIONS
+from index.search import QUERIES
+from index.vector_index import keep_vector_index
+from tandem.db.pool import Database
+from tests.index.conftest import Room
+
+BY_VECTOR, BY_TERM = "chunks_by_embedding", "chunks_by_term"
+QUESTION = "parental leave after a birth"
+
+
+@pytest.fixture
+async def large(room: Room, folder: Path) -> AsyncIterator[Room]:
+    """A small index with all that a large one has, before a planner to whom scans and sorts are dear: what it does not
+    take from an index then cannot be had from one."""
+    await room.look(await room.add(folder))
+    await keep_vector_index(room.database, exact_up_to=0)
+    [row] = await room.fetch("SELECT quote_ident(current_database()) AS name")
+    for setting in ("enable_seqscan", "enable_sort"):
+        await room.database.execute(f"ALTER DATABASE {row['name']} SET {setting} = off".encode())
+    async with Database.open(room.settings) as database:
+        yield replace(room, database=database)
+
+
+async def tell(room: Room, monkeypatch: pytest.MonkeyPatch, statement: bytes) -> str:
+    """What a statement in the place of search's own says, with its parameters, as its role, in its transaction."""
+    said: list[str] = []
+
+    def listen(rows: list[dict[str, Any]], k: int) -> list[object]:
+        said.extend(_lines(rows))
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setitem(QUERIES, "search", statement)
+        patch.setattr("index.search.fold_duplicates", listen)
+        await room.search(QUESTION)
+    return "\n".join(said)
+
+
+async def test_a_large_index_is_searched_by_its_vectors_index_and_a_small_one_exactly(
+    large: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explain = b"EXPLAIN " + QUERIES["search"]
+    scan = b"SELECT current_setting('hnsw.iterative_scan', true) AS scan"
+    exact = await tell(large, monkeypatch, explain)
+    assert "document_terms" in exact
+    assert BY_VECTOR not in exact
+    assert "relaxed_order" not in await tell(large, monkeypatch, scan)
+    monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
+    plan = await tell(large, monkeypatch, explain)
+    assert re.search(rf"Index Scan using {BY_VECTOR} .*\n.*Order By: \(embedding <=> '", plan)
+    assert "relaxed_order" in await tell(large, monkeypatch, scan)
+
+
+async def test_words_are_found_by_their_index(room: Room, folder: Path) -> None:
+    """The function's own statement, with its variables bound to values, among enough passages for it to be worth it."""
+    await room.look(await room.add(folder))
+    await room.database.execute(
+        b"INSERT INTO chunks (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids,"
+        b" workspace, audience) SELECT document_id, version_id, 1000 + n, heading, text, hash, embedding, terms,"
+        b" ARRAY[n], workspace, audience FROM (SELECT * FROM chunks ORDER BY id LIMIT 1) c, generate_series(1, 2000) n"
+    )
+    await room.database.execute(b"ANALYZE chunks")
+    [row] = await room.fetch("SELECT prosrc FROM pg_proc WHERE proname = 'find_lexical_candidates'")
+    [body] = re.findall(r"RETURN QUERY(.*?);", row["prosrc"], re.DOTALL)
+    types = {
+        "version": "int",
+        "shared": "int[]",
+        "question": "sparsevec",
+        "n": "int",
+        "narrowed": "bigint[]",
+        "own_workspace": "text",
+        "own_audiences": "text[]",
+    }
+    for name, kind in types.items():
+        body = re.sub(rf"\b{name}\b", f"%({name})s::{kind}", body)
+    [known] = await room.fetch("SELECT version_id, term_ids FROM chunks ORDER BY id LIMIT 1")
+    terms = known["term_ids"]
+    values = {
+        "version": known["version_id"],
+        "shared": terms[:1],
+        "question": SparseVector(dict.fromkeys(terms, 1.0), DIMENSIONS),
+        "n": 100,
+        "narrowed": None,
+        "own_workspace": "test",
+        "own_audiences": [],
+    }
+    assert await room.fetch(body, **values), "it is the function's statement, and finds what it finds"
+    assert BY_TERM in "\n".join(_lines(await room.fetch(f"EXPLAIN {body}", **values)))
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    return [str(value) for row in rows for value in row.values()]
