@@ -1,6 +1,7 @@
 """Bytes -> text: Markdown and plain text are decoded here, every other format is converted in the sandbox."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from index.blocks import parse_blocks
@@ -12,11 +13,11 @@ from index.languages import detect_language
 from index.sandbox import convert_apart
 from index.tables import write_records
 
-EXTRACTOR = "formats-1"
+EXTRACTOR = "formats-2"
 """Changes when the same bytes give another text."""
 MAX_HEADINGS = 20_000
 TITLE_CHARACTERS = 300
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
 
 def extract_document(data: bytes, path: str) -> ExtractedDocument:
@@ -26,13 +27,13 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
     Raises DocumentError with the reason when there is no text to be had.
     """
     suffix = suffix_of(path)
-    fields: dict[str, str] = {}
+    fields: Mapping[str, str] = {}
     if suffix in PLAIN:
-        found, text = split_front_matter(decode_text(data))
-        fields, title = dict(found), found.get("title")
+        fields, text = split_front_matter(_clean(decode_text(data)))
+        title = fields.get("title")
     else:
         title, text = convert_apart(data, suffix)
-    text = _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+        text = _clean(text)
     if not re.search(r"\w", text):
         raise DocumentError("It holds no text.", remedy="If it is a scan, run it through text recognition first.")
     if len(text) > MAX_CHARACTERS:
@@ -52,3 +53,8 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
         expires_at=read_time(fields.get("expires_at")),
         review_by=read_time(fields.get("review_by")),
     )
+
+
+def _clean(text: str) -> str:
+    """Without what Postgres or UTF-8 cannot hold, and every line end as `\n`."""
+    return _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")

@@ -142,6 +142,29 @@ def test_line_ends_and_control_characters_are_made_plain() -> None:
     assert extract_document(text.encode(), "a.txt").text.startswith("one\ntwo three\nfour")
 
 
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_the_head_is_read_whatever_its_line_ends_and_control_characters(line_end: str) -> None:
+    lines = [
+        "---",
+        "owner: a\x00nn",
+        "licence: CC\x010",
+        "expires_at: 2020-01-01",
+        "---",
+        "# Leave",
+        "",
+        "Thirty days. " * 50,
+    ]
+    document = extract_document(line_end.join(lines).encode(), "a.md")
+    assert (document.owner, document.licence) == ("ann", "CC0")
+    assert document.expires_at is not None
+    assert document.text.startswith("# Leave\n\nThirty days.")
+
+
+def test_half_a_character_in_a_notebook_is_left_out() -> None:
+    text = extract_document(make_notebook(("markdown", "# Lea\ud83dve")), "a.ipynb").text
+    assert text.strip() == "# Leave"
+
+
 def test_a_long_table_in_a_page_becomes_records_and_a_short_one_stays() -> None:
     rows = "".join(f"| Printer {n} | HERON{n} |\n" for n in range(60))
     text = extract_document(f"# Printers\n\n| Name | Queue |\n|---|---|\n{rows}\nThe end.\n".encode(), "a.md").text
