@@ -19,6 +19,8 @@ MAX_HEADINGS = 20_000
 TITLE_CHARACTERS = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
+_BLANKS = re.compile(r"(?<!\s)\s{101,}")  # they count as no token, so a passage would hold any number
+
 
 def extract_document(data: bytes, path: str) -> ExtractedDocument:
     """Returns the document's text and what its head says about it.
@@ -56,5 +58,12 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
 
 
 def _clean(text: str) -> str:
-    """Without what Postgres or UTF-8 cannot hold, and every line end as `\n`."""
-    return _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    """Without what Postgres or UTF-8 cannot hold, every line end as `\n`, and long runs of blanks shortened."""
+    text = _CONTROL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return _BLANKS.sub(lambda run: _shorten_blanks(run[0]), text)
+
+
+def _shorten_blanks(run: str) -> str:
+    """What parts paragraphs still does, and the last line's indentation stays."""
+    *ends, last = run.split("\n")
+    return "\n" * min(len(ends), 2) + last[:100]

@@ -160,6 +160,14 @@ def test_the_head_is_read_whatever_its_line_ends_and_control_characters(line_end
     assert document.text.startswith("# Leave\n\nThirty days.")
 
 
+def test_long_runs_of_blanks_are_shortened_and_still_part_what_they_parted() -> None:
+    text = extract_document(b"one" + b"\t" * 5_000_000 + b"two", "a.txt").text
+    assert text.split() == ["one", "two"]
+    assert len(text) == 106
+    text = extract_document(b"# Leave" + b" " * 200 + b"\nThirty days." + b" \n" * 200 + b"    code", "a.md").text
+    assert text == "# Leave\nThirty days.\n\n    code"
+
+
 def test_half_a_character_in_a_notebook_is_left_out() -> None:
     text = extract_document(make_notebook(("markdown", "# Lea\ud83dve")), "a.ipynb").text
     assert text.strip() == "# Leave"
