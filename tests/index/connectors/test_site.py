@@ -80,6 +80,12 @@ def test_only_what_anybody_can_reach_is_public(address: str, public: bool) -> No
     assert is_public(address) is public
 
 
+@pytest.mark.parametrize("broken", ["<a " * 200_000, "<![x]><!" * 20_000, "</" * 200_000, "&#" * 200_000])
+def test_what_never_closes_costs_a_page_nothing_but_what_follows(broken: str) -> None:
+    page = f"<a href=x>x</a><![if odd]><a href=y>y</a><a href={'z' * 2_000}>z</a>{broken}".encode()
+    assert parse_page(page, "https://a.b/").links == ("https://a.b/x", "https://a.b/y")
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_page(data: bytes) -> None:
     parse_page(data, "https://a.b/")
