@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from index.blocks import parse_blocks
@@ -19,6 +20,7 @@ MAX_HEADINGS = 20_000
 TITLE_CHARACTERS = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 
+_NO_DATE = frozenset({"", "none", "null", "~"})
 _BLANKS = re.compile(r"(?<!\s)\s{101,}")  # they count as no token, so a passage would hold any number
 
 
@@ -52,9 +54,19 @@ def extract_document(data: bytes, path: str) -> ExtractedDocument:
         language=detect_language(text),
         owner=fields.get("owner"),
         licence=fields.get("licence") or fields.get("license"),
-        expires_at=read_time(fields.get("expires_at")),
-        review_by=read_time(fields.get("review_by")),
+        expires_at=_read_date(fields, "expires_at"),
+        review_by=_read_date(fields, "review_by"),
     )
+
+
+def _read_date(fields: Mapping[str, str], name: str) -> datetime | None:
+    """Raises DocumentError rather than to pass over a date, as what was to expire would hold for ever."""
+    value = fields.get(name, "")
+    if value.lower() in _NO_DATE:
+        return None
+    if (date := read_time(value)) is None:
+        raise DocumentError(f"The {name} in its front matter is no date such as 2027-01-31.")
+    return date
 
 
 def _clean(text: str) -> str:

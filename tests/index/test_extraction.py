@@ -142,6 +142,16 @@ def test_line_ends_and_control_characters_are_made_plain() -> None:
     assert extract_document(text.encode(), "a.txt").text.startswith("one\ntwo three\nfour")
 
 
+@pytest.mark.parametrize("name", ["expires_at", "review_by"])
+def test_a_date_that_cannot_be_read_is_named_and_none_is_none(name: str) -> None:
+    for wrong in ("31.12.2026", "2026-13-01", "soon"):
+        said = reason(f"---\n{name}: {wrong}\n---\ntext".encode(), "a.md")
+        assert said == f"The {name} in its front matter is no date such as 2027-01-31."
+    for none in ("", "none", "null", "~", '""', "# not yet"):
+        document = extract_document(f"---\ntitle: A\n{name}: {none}\n---\ntext".encode(), "a.md")
+        assert (document.text, document.expires_at, document.review_by) == ("text", None, None)
+
+
 @pytest.mark.parametrize("line_end", ["\r\n", "\r"])
 def test_the_head_is_read_whatever_its_line_ends_and_control_characters(line_end: str) -> None:
     lines = [
