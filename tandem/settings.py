@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     `sourced`: nothing but small talk and writing is answered from memory. `fast`: tokens weigh six times as much."""
     wrong_costs: float = Field(0.5, ge=0)
     """What a wrong answer costs, where a right one is worth 1 and none 0."""
-    explore: float = Field(0.0, ge=0, le=0.5)
+    explore: float = Field(0.05, ge=0, le=0.5)
     """The share of close calls between model and documents that go the other way, so that the choice can be judged."""
     learn_questions: int = Field(40, ge=0)
     """Questions that the nightly job answers on both routes and grades; 0 turns learning off."""

@@ -86,8 +86,8 @@ def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings of a fresh home on this test's database; the model server is not started."""
-    return Settings(home=tmp_path / "home", database_url=database_url, _env_file=None)
+    """Settings of a fresh home on this test's database; the model server is not started, no route is left to chance."""
+    return Settings(home=tmp_path / "home", database_url=database_url, explore=0.0, _env_file=None)
 
 
 @pytest.fixture

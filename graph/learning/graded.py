@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from graph.learning.grading import Grade
 from graph.learning.sample import QUERIES
-from graph.learning.trial import Trial
+from graph.learning.trial import WIDTH, Trial
 from graph.routing.history import NEAREST, Neighbour, weigh_history
 from graph.routing.inputs import Inputs, read_inputs
 from tandem.db.pool import Database
@@ -40,6 +40,11 @@ async def keep_grade(database: Database, answer_id: str, trial: Trial, adapter: 
     await database.execute(QUERIES["keep_grade"], parameters)
 
 
+async def keep_untried(database: Database, answer_id: str, adapter: str | None) -> None:
+    """Notes that nothing can be told of it, so that it is drawn again only when people say something new of it."""
+    await database.execute(QUERIES["keep_untried"], {"answer_id": answer_id, "adapter": adapter})
+
+
 async def list_graded(database: Database, adapter: str | None) -> list[Graded]:
     """The newest MOST, the newest first."""
     rows = await database.fetch_all(QUERIES["list_graded"], {"adapter": adapter, "most": MOST})
@@ -48,7 +53,7 @@ async def list_graded(database: Database, adapter: str | None) -> list[Graded]:
         for row in rows
     ]
     places = [(row["workspace"], frozenset(row["audiences"])) for row in rows]
-    vectors = np.array([row["embedding"] for row in rows], np.float32).reshape(len(rows), -1)
+    vectors = np.array([row["embedding"] for row in rows], np.float32).reshape(len(rows), WIDTH)
     return recall_without_oneself(graded, places, vectors)
 
 

@@ -1,7 +1,7 @@
 """What another fit would have been worth, from the logs alone: what people said of answers, and how likely each was.
 
-Doubly robust (Dudík et al., 2011): what the fit expects, corrected by the verdicts on answers that it would have given
-too, each weighed by one over the probability with which it was given.
+Doubly robust (Dudík et al., 2011): what the fit expects, corrected by the verdicts where it would have chosen the same
+route, each weighed by one over the probability with which that was chosen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,8 @@ LARGEST_WEIGHT = 20.0
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer that people judged: the share of thumbs up (0 to 1), and the probability of its route."""
+    """An answer that people judged: the share of thumbs up (0 to 1), and the route that was chosen, with its
+    probability. Where an unsure draft gave way, another route wrote the answer."""
 
     inputs: Inputs
     route: Route

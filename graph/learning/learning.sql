@@ -34,6 +34,18 @@ ON CONFLICT (answer_id) DO UPDATE SET embedding = excluded.embedding, inputs = e
     adapter = excluded.adapter, direct_right = excluded.direct_right, grounded_right = excluded.grounded_right,
     graded_by = excluded.graded_by, graded_at = now()
 
+-- name: keep_untried
+-- why: what cannot be answered again would be drawn, and end the night, every night
+INSERT INTO graded_questions (answer_id, embedding, workspace, audiences, inputs, adapter, graded_by)
+SELECT id, array_fill(0, ARRAY[384])::halfvec(384), workspace, audiences, inputs -> 'inputs', %(adapter)s, 'nothing'
+FROM answers WHERE id = %(answer_id)s
+ON CONFLICT (answer_id) DO UPDATE SET adapter = excluded.adapter, direct_right = NULL, grounded_right = NULL,
+    graded_by = 'nothing', graded_at = now()
+
+-- name: drop_trial
+-- why: a trial's answer is nobody's; what it leaves is how sure its reader was
+DELETE FROM answers WHERE id = %(id)s RETURNING (inputs ->> 'p_answer')::float8 AS p_answer
+
 -- name: list_graded
 -- why: what a fit is made of and judged by, the newest of it
 SELECT embedding::real[] AS embedding, workspace, audiences, inputs, direct_right, grounded_right,
@@ -58,8 +70,9 @@ SELECT a.standalone AS question, k.from_memory, k.from_documents, k.adapter, d.u
 FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN documents d ON d.id = k.document_id ORDER BY k.noticed_at DESC
 
 -- name: list_judged
--- why: what people said of answers, with the probability that each had of being given
-SELECT a.inputs, a.route, avg((f.verdict = 'up')::int)::float8 AS liked
+-- why: what people said of what came of each choice, with the probability that the choice had. The route that gave the answer
+-- may be another one: a draft from memory that was unsure leads to the documents.
+SELECT a.inputs, a.inputs ->> 'chosen' AS route, avg((f.verdict = 'up')::int)::float8 AS liked
 FROM answers a JOIN feedback f ON f.answer_id = a.id
-WHERE a.route IN ('direct', 'grounded') AND a.inputs ? 'propensity'
+WHERE a.inputs ->> 'chosen' IN ('direct', 'grounded') AND a.inputs ? 'propensity'
 GROUP BY a.id ORDER BY a.asked_at DESC LIMIT %(most)s

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.agent import Agent
-from graph.answers import Done, Question
+from graph.answers import Done, Question, cited_documents
+from graph.learning.sample import QUERIES
 from graph.nodes.direct import ANSWER_TOKENS
 from graph.nodes.retrieve import PASSAGES
 from graph.prompts import ask_directly
-from graph.records import drop_answer
 from graph.routing.decision import FixedRouter
+from graph.routing.fit import READS
 from graph.routing.inputs import Inputs, gather_inputs
 from graph.sentences import strip_citations
 from index.audience import Viewer
@@ -27,22 +28,28 @@ WIDTH = 384
 
 @dataclass(frozen=True)
 class Trial:
-    """`from_documents` is None where the passages were not enough. `embedding` (384,) is the question's, zero for one
-    without a word: it is like no other."""
+    """`from_documents` is None where the passages were not enough. `p_documents`: how likely that is right, 0 to 1,
+    and 0 where nothing is said; `cited`: the documents that it stands on. `embedding` (384,) is the question's, zero
+    for one without a word: it is like no other."""
 
     from_memory: str
     from_documents: str | None
+    p_documents: float
+    cited: tuple[int, ...]
     inputs: Inputs
     embedding: NDArray[np.float32]
 
 
 async def answer_both(database: Database, model: ModelClient, question: str, viewer: Viewer) -> Trial:
-    """Raises what search and the model client raise."""
+    """Raises what the agent, search and the model client raise."""
     found = await search(database, model, question, viewer, k=PASSAGES)
     inputs = await gather_inputs(database, model, viewer, question, found)
+    from_documents, p_documents, cited = await _ask_documents(database, model, question, viewer)
     return Trial(
         await _ask_memory(model, question),
-        await _ask_documents(database, model, question, viewer),
+        from_documents,
+        p_documents,
+        cited,
         inputs,
         np.zeros(WIDTH, np.float32) if found.embedding is None else found.embedding,
     )
@@ -57,11 +64,19 @@ async def _ask_memory(model: ModelClient, question: str) -> str:
     return strip_citations(text).strip()
 
 
-async def _ask_documents(database: Database, model: ModelClient, question: str, viewer: Viewer) -> str | None:
+async def _ask_documents(
+    database: Database, model: ModelClient, question: str, viewer: Viewer
+) -> tuple[str | None, float, tuple[int, ...]]:
     agent = Agent(database, model, FixedRouter("grounded", "a trial of this route"), make_checkpointer(database))
     identity = f"trial:{secrets.token_hex(8)}"
     asked = Question(id=identity, text=question, conversation=identity, viewer=viewer, user="trial")
-    [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
-    await drop_answer(database, answer)
-    await agent.forget(identity)
-    return strip_citations(answer.answer) if answer.route == "grounded" else None
+    try:
+        [answer] = [event.answer async for event in agent.answer(asked) if isinstance(event, Done)]
+        dropped = await database.fetch_one(QUERIES["drop_trial"], {"id": answer.id})
+    finally:
+        await agent.forget(identity)
+    if answer.route != "grounded":
+        return None, 0.0, ()
+    p_answer = dropped["p_answer"] if dropped else None
+    likely = READS if p_answer is None else p_answer
+    return strip_citations(answer.answer), likely, tuple(cited_documents(answer.citations))

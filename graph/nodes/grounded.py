@@ -1,6 +1,7 @@
 """The documents answer: the model in service reads the best passages, and its answer is sent if it is likely right."""
 
 import time
+from dataclasses import replace
 from typing import Literal
 
 from langgraph.config import get_stream_writer
@@ -26,6 +27,7 @@ async def answer_from_passages(state: State, runtime: Runtime[Context]) -> Comma
     context.watch.prompt_tokens += reading.prompt_tokens
     context.watch.answer_tokens += reading.answer_tokens
     context.watch.answer = context.watch.since(started)
+    decision = replace(decision, p_answer=reading.p_answer)
     if not reading.is_sent:
         reason = f"the passages answer this with a chance of {reading.p_answer:.0%} only"
         return Command(update={"decision": decision.doubted(reason), "reading": reading}, goto="decline")

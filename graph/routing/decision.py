@@ -20,7 +20,8 @@ class Chances:
 @dataclass(frozen=True)
 class Decision:
     """Reasons: the weightiest first. `passages` is how many are worth reading. `chances` is None where none were
-    estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance."""
+    estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance.
+    `p_answer`: the chance, once the passages were read, that they answer; None where no reader told."""
 
     route: Route
     reasons: tuple[str, ...]
@@ -30,6 +31,7 @@ class Decision:
     """Where an unsure draft from memory leads."""
     passages: int = 2
     propensity: float = 1.0
+    p_answer: float | None = None
 
     def explained(self, reason: str) -> "Decision":
         """The same decision with one reason more, which came up while answering."""
@@ -48,6 +50,7 @@ class Decision:
             "p_grounded": chances.grounded if chances else None,
             "source": chances.source if chances else None,
             "propensity": self.propensity,
+            "p_answer": self.p_answer,
             "inputs": self.inputs.record(),
         }
 

@@ -17,24 +17,33 @@ GUESSES = 0.1
 """The same about the house, about what is true now, and where a source is asked for."""
 
 
+GUESSED = ("wants_house", "wants_source", "wants_fresh")
+"""What the weights are taken to guess about."""
+
+
 @dataclass(frozen=True)
 class Fit:
-    direct: LinearModel
+    """`direct` is None where another adapter's memory was graded: the prior stands in for it."""
+
+    direct: LinearModel | None
     grounded: LinearModel
     id: int = 0
 
     def chances(self, inputs: Inputs) -> Chances:
         features = inputs.features()
-        return Chances(self.direct.chance(features), self.grounded.chance(features), f"fit {self.id}")
+        direct = self.direct.chance(features) if self.direct else assume_chances(inputs).direct
+        return Chances(direct, self.grounded.chance(features), f"fit {self.id}")
 
     def leanings(self, inputs: Inputs) -> dict[str, float]:
         """How far each feature moves the choice towards the documents (above 0) or the weights, in logits."""
-        features = inputs.features()
-        direct, grounded = self.direct.contributions(features), self.grounded.contributions(features)
+        features, assumed = inputs.features(), assume_leanings(inputs)
+        grounded = self.grounded.contributions(features)
+        direct = self.direct.contributions(features) if self.direct else {name: -assumed[name] for name in GUESSED}
         return {name: grounded.get(name, 0.0) - direct.get(name, 0.0) for name in {*direct, *grounded}}
 
     def describe(self) -> dict[str, Any]:
-        described: dict[str, Any] = _MODELS.dump_python({"direct": self.direct, "grounded": self.grounded}, mode="json")
+        models: dict[str, Any] = {"direct": self.direct, "grounded": self.grounded}
+        described: dict[str, Any] = _MODELS.dump_python(models, mode="json")
         return described
 
 
@@ -48,19 +57,14 @@ def read_fit(models: dict[str, Any], identity: int) -> Fit:
 
 def assume_chances(inputs: Inputs) -> Chances:
     """The prior: the documents are right where they cover the question, the weights where the house has no say."""
-    asked = inputs.question
-    guessing = asked.wants_house or asked.wants_source or asked.wants_fresh
+    guessing = any(getattr(inputs.question, name) for name in GUESSED)
     return Chances(GUESSES if guessing else KNOWS, READS * inputs.evidence.covered, "prior")
 
 
 def assume_leanings(inputs: Inputs) -> dict[str, float]:
     """What the prior goes by, as `Fit.leanings` tells it."""
-    asked = inputs.question
-    return {
+    return {name: float(getattr(inputs.question, name)) for name in GUESSED} | {
         "covered": inputs.evidence.covered - 0.5,
-        "wants_house": float(asked.wants_house),
-        "wants_source": float(asked.wants_source),
-        "wants_fresh": float(asked.wants_fresh),
         "halves_agree": 0.1 * inputs.evidence.halves_agree,
         "age": 0.01,
     }

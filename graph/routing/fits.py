@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ class FitUnknown(TandemError):
 
 @dataclass(frozen=True)
 class FitRecord:
-    """`report` is what the gate saw."""
+    """`report` is what the gate saw; `adapter` the one whose memory was graded, None for the model alone."""
 
     id: int
     passed: bool
@@ -30,17 +30,30 @@ class FitRecord:
     made_at: datetime
     promoted_at: datetime | None
     promoted_by: str | None
+    adapter: str | None
 
 
-async def find_serving(database: Database) -> Fit | None:
-    """The newest promoted one; None where the prior decides."""
+async def find_serving(database: Database, adapter: str | None) -> Fit | None:
+    """The newest promoted one; None where the prior decides. What it says of another adapter's memory than that of the
+    one in service is left out."""
     row = await database.fetch_one(QUERIES["find_serving"])
-    return read_fit(row["models"], row["id"]) if row else None
+    if row is None:
+        return None
+    fit = read_fit(row["models"], row["id"])
+    return fit if row["adapter"] == adapter else replace(fit, direct=None)
 
 
-async def keep_fit(database: Database, fit: Fit, report: Mapping[str, Any], *, passed: bool) -> int:
-    """Keeps it with the gate's verdict, and puts it in service if it passed; returns its number."""
-    parameters = {"models": json.dumps(fit.describe()), "report": json.dumps(report), "passed": passed}
+async def keep_fit(
+    database: Database, fit: Fit, report: Mapping[str, Any], *, adapter: str | None, passed: bool
+) -> int:
+    """Keeps it with the gate's verdict and the adapter whose memory was graded, and puts it in service if it passed;
+    returns its number."""
+    parameters = {
+        "models": json.dumps(fit.describe()),
+        "report": json.dumps(report),
+        "adapter": adapter,
+        "passed": passed,
+    }
     row = await database.fetch_one(QUERIES["insert_fit"], parameters)
     if row is None:
         raise RuntimeError("the database returned no id")

@@ -13,6 +13,7 @@ from graph.routing.inputs import Inputs
 from graph.routing.policy import Policy
 from graph.routing.reasons import explain
 from tandem.db.pool import Database
+from tandem.models.client import ModelClient
 
 FRESH_S = 30.0
 """How long after a promotion or a rollback the fit before may still decide."""
@@ -33,11 +34,11 @@ def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decis
     leanings = fit.leanings(inputs) if fit else assume_leanings(inputs)
     covered, stale = inputs.evidence.covered, inputs.staleness.stale
     worth = policy.utilities(chances, covered=covered, stale=stale)
-    route, propensity = choose_route(worth, policy, draw)
-    if route == "grounded" and inputs.ambiguity and propensity == 1:
+    if inputs.ambiguity and _best(worth) == "grounded":
         two = inputs.ambiguity
         reason = f"this could be about “{two.first}” or about “{two.second}”, which fit it equally well"
         return Decision("asked", (reason,), inputs, chances)
+    route, propensity = choose_route(worth, policy, draw)
     return Decision(
         route,
         explain(route, inputs, leanings, policy, drawn=propensity < 1 and route != _best(worth)),
@@ -51,18 +52,22 @@ def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decis
 
 @dataclass
 class ServingRouter:
-    """Reads the fit in service now and then, so that a promotion needs no restart."""
+    """Reads the fit in service now and then, and when the adapter changes, so that a promotion needs no restart."""
 
     database: Database
+    model: ModelClient
     policy: Policy
     draw: Draw = random.random
     _fit: Fit | None = None
+    _adapter: str | None = None
     _read_at: float = field(default=-FRESH_S)
 
     async def decide(self, inputs: Inputs) -> Decision:
-        """Raises DatabaseUnavailable."""
-        if time.monotonic() - self._read_at > FRESH_S:
-            self._fit, self._read_at = await find_serving(self.database), time.monotonic()
+        """Raises DatabaseUnavailable, and what the model client raises."""
+        adapter = (await self.model.describe()).adapter
+        if adapter != self._adapter or time.monotonic() - self._read_at > FRESH_S:
+            self._fit = await find_serving(self.database, adapter)
+            self._adapter, self._read_at = adapter, time.monotonic()
         return decide(inputs, self._fit, self.policy, self.draw)
 
 

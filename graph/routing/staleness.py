@@ -30,15 +30,19 @@ class Staleness:
 
 def find_staleness(best: Sequence[Standing], snapshot: Snapshot | None, now: datetime) -> Staleness:
     """Of the best documents, the best first. One that the adapter has seen is stale with another revision; one that it
-    has not, if it changed since: the weights may know its subject from elsewhere, as it was then."""
+    has not, if it changed since: the weights may know its subject from elsewhere, as it was then. Content that it has
+    seen is not stale, under whichever name: another database, or a source added anew, may give it another."""
     due = bool(best) and best[0].is_due
     expires = best[0].expires_at if best else None
     left = (expires - now).total_seconds() / 86400 if expires else None
     if snapshot is None:
         return Staleness(due=due, expires_in_days=left)
+    revisions = snapshot.revisions
     for document in best:
-        seen = snapshot.revisions.get(document.id)
+        if document.revision in revisions.values():
+            continue
+        seen = revisions.get((document.source, document.path))
         later = document.changed_at is not None and document.changed_at > snapshot.taken_at
-        if (seen != document.revision) if seen is not None else later:
+        if seen is not None or later:
             return Staleness(snapshot.taken_at, document.id, document.title, document.changed_at, due, left)
     return Staleness(snapshot.taken_at, due=due, expires_in_days=left)

@@ -65,8 +65,9 @@ def evaluate(
         from tandem.evals.comparison import compare_arms
 
         with _reporting() as report:
-            async with _open_documents(settings, docs, audience, report) as (own, database, model, viewer):
-                return await compare_arms(own, database, model, viewer, asked, wanted, report)
+            async with _open_documents(settings, docs, audience, report) as opened:
+                own, database, model, viewer, house = opened
+                return await compare_arms(own, database, model, viewer, asked, wanted, report, house=house)
 
     compared = run(compare())
     recommendation = recommend(compared)
@@ -104,17 +105,17 @@ def _evaluate_reader(questions: Path, as_json: bool) -> None:
 @asynccontextmanager
 async def _open_documents(
     settings: "Settings", docs: Path | None, audience: list[str] | None, report: "OnProgress"
-) -> "AsyncIterator[tuple[Settings, Database, ModelClient, Viewer]]":
-    """What is indexed, or the folder, indexed into a scratch database."""
+) -> "AsyncIterator[tuple[Settings, Database, ModelClient, Viewer, Database]]":
+    """What is indexed, or the folder, indexed into a scratch database; and the database of the house."""
     if docs is None:
         async with open_database(settings) as database, open_model(settings) as model:
-            yield settings, database, model, terminal_viewer(audience)
+            yield settings, database, model, terminal_viewer(audience), database
         return
     from tandem.evals.workbench import VIEWER, open_workbench
 
-    async with open_workbench(settings, documents=docs) as bench:
+    async with open_database(settings) as house, open_workbench(settings, documents=docs) as bench:
         await bench.look(report)
-        yield bench.settings, bench.database, bench.model, VIEWER
+        yield bench.settings, bench.database, bench.model, VIEWER, house
 
 
 def _split_arms(text: str | None) -> "tuple[ArmName, ...]":

@@ -25,6 +25,9 @@ def print_comparison(compared: "Comparison", recommendation: str) -> None:
     if compared.finding and (found := compared.finding.describe()):
         told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
         console.print(f"Retrieval on its own: {told} (judged by {compared.finding.judged_by}).", markup=False)
+    if "tandem" in compared.arms:
+        how = f"fit {compared.fit}" if compared.fit else "the built-in rules, as nothing was learned yet"
+        console.print(f"Tandem chose by {how}.")
     for arm, reason in compared.left_out.items():
         console.print(f"Left out: {arm}, as {reason}.", style="yellow", markup=False)
     console.print(f"\n{recommendation}", style="bold", markup=False)

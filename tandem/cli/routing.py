@@ -134,6 +134,7 @@ def _describe(fit: "FitRecord") -> dict[str, object]:
     return {
         "id": fit.id,
         "passed": fit.passed,
+        "adapter": fit.adapter,
         "made_at": fit.made_at.isoformat(),
         "promoted_at": fit.promoted_at.isoformat() if fit.promoted_at else None,
         "promoted_by": fit.promoted_by,

@@ -21,12 +21,15 @@ from graph.answers import Citation, Done, Question, Route
 from graph.nodes.direct import ANSWER_TOKENS
 from graph.prompts import ask_directly
 from graph.records import drop_answer
+from graph.refusals import is_refusal
 from graph.routing.decision import FixedRouter
+from graph.routing.fits import find_serving
+from graph.routing.policy import Policy
+from graph.routing.router import ServingRouter
 from graph.sentences import strip_citations
 from index.audience import Viewer
 from tandem.db.checkpoints import make_checkpointer
 from tandem.db.pool import Database
-from tandem.evals.grading import is_refusal
 from tandem.models.client import ModelClient, ModelDescription
 from tandem.settings import Settings
 
@@ -59,18 +62,26 @@ Ask = Callable[[str], Awaitable[Reply]]
 
 @dataclass(frozen=True)
 class Arms:
-    """`left_out`: why an arm that was asked for cannot answer. `adapter`: the one in service."""
+    """`left_out`: why an arm that was asked for cannot answer. `adapter`: the one in service. `fit`: the one by which
+    Tandem chooses, None for the prior."""
 
     ask: Mapping[ArmName, Ask]
     left_out: Mapping[ArmName, str]
     adapter: str | None
+    fit: int | None
 
 
 @asynccontextmanager
 async def open_arms(
-    settings: Settings, database: Database, viewer: Viewer, wanted: Collection[ArmName]
+    settings: Settings,
+    database: Database,
+    viewer: Viewer,
+    wanted: Collection[ArmName],
+    house: Database | None = None,
 ) -> AsyncIterator[Arms]:
-    """In the order in which they should be asked. Needs a model server that runs. Raises what the model client does.
+    """`house` holds the fit by which Tandem chooses, where `database` is one of this measurement alone.
+
+    In the order in which they should be asked. Needs a model server that runs. Raises what the model client does.
 
     Tandem comes first: the server remembers the prompts that it has just read, and its own choice is not to profit
     from what the other arms read.
@@ -85,7 +96,9 @@ async def open_arms(
 
         ask: dict[ArmName, Ask] = {}
         if "tandem" in wanted:
-            agent = await stack.enter_async_context(Agent.open(settings, database, serving))
+            # Without exploring: that is for the real questions.
+            router = ServingRouter(house or database, serving, Policy(settings.policy, settings.wrong_costs))
+            agent = Agent(database, serving, router, make_checkpointer(database))
             ask["tandem"] = _ask_agent(agent, database, viewer)
         if "retrieval" in wanted:
             ask["retrieval"] = grounded(base)
@@ -96,7 +109,8 @@ async def open_arms(
         if "tuned" in wanted and in_service.adapter:
             ask["tuned"] = _ask_weights(serving)
         left_out = {arm: "no adapter is in service" for arm in TUNED if arm in wanted and not in_service.adapter}
-        yield Arms(ask, left_out, in_service.adapter)
+        fit = await find_serving(house or database, in_service.adapter)
+        yield Arms(ask, left_out, in_service.adapter, fit.id if fit else None)
 
 
 @asynccontextmanager

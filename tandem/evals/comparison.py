@@ -115,13 +115,14 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`finding` is None when no arm searches."""
+    """`finding` is None when no arm searches, `fit` where Tandem chose by the prior."""
 
     questions: tuple[Asked, ...]
     arms: Mapping[ArmName, ArmRun]
     left_out: Mapping[ArmName, str]
     adapter: str | None
     finding: Finding | None
+    fit: int | None = None
 
     def difference(self, arm: ArmName, other: ArmName) -> Estimate:
         """How much more of the questions `arm` gets right than `other`, question by question."""
@@ -152,6 +153,7 @@ class Comparison:
             "arms": {arm: self._describe_arm(arm) for arm in ARMS if arm in self.arms},
             "details": {
                 "adapter": self.adapter,
+                "fit": self.fit,
                 "left_out": dict(self.left_out),
                 "retrieval_judged_by": self.finding.judged_by if self.finding else None,
                 "right": {arm: run.right.describe() for arm, run in self.arms.items()},
@@ -217,12 +219,14 @@ async def compare_arms(
     questions: Sequence[Asked],
     wanted: Collection[ArmName],
     on_progress: OnProgress = lambda *_: None,
+    *,
+    house: Database | None = None,
 ) -> Comparison:
-    """Asks one question at a time, so that latencies are those of a quiet server.
+    """Asks one question at a time, so that latencies are those of a quiet server. `house` as `open_arms` says.
 
     Raises SourceError when an arm searches and there is nothing to find, and what search and the model client raise.
     """
-    async with open_arms(settings, database, viewer, wanted) as arms:
+    async with open_arms(settings, database, viewer, wanted, house) as arms:
         if not arms.ask:
             raise SourceError(
                 "None of these arms can answer: no adapter is in service.", remedy="Train one with `tandem tune`."
@@ -253,7 +257,7 @@ async def compare_arms(
             runs[arm] = ArmRun(tuple(outcomes))
         on_progress("Comparing", total, total)
         ordered = {arm: runs[arm] for arm in ARMS if arm in runs}
-        return Comparison(tuple(questions), ordered, arms.left_out, arms.adapter, finding)
+        return Comparison(tuple(questions), ordered, arms.left_out, arms.adapter, finding, arms.fit)
 
 
 def group_by_document(questions: Sequence[Asked]) -> list[str]:

@@ -11,12 +11,6 @@ from tandem.evals.qa import Asked
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-_REFUSAL = re.compile(
-    r"^\W*((i'?m |i am )?sorry\b|i (really )?(do not|don'?t|can ?not|can'?t|couldn'?t) (know|say|answer|tell|find)"
-    r"|i('?m| am) (not (sure|aware|certain|able)|unable)|i (have|found) no |the passages do not say"
-    r"|unfortunately\b|as an ai\b)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -38,12 +32,6 @@ def grade_reply(asked: Asked, text: str, *, declined: bool) -> Grade:
     said = strip_citations(text)
     contained = float(contains(said, asked.answers))
     return Grade(best_em(said, asked.answers), best_f1(said, asked.answers), contained, 0.0, contained)
-
-
-def is_refusal(text: str) -> bool:
-    """The rule for replies that come from a model without a graph, which nothing but their words tells: they are empty,
-    or begin with an apology or with a statement that the model does not know, cannot say or is not sure."""
-    return not text.strip() or bool(_REFUSAL.match(text.replace("’", "'")))
 
 
 def normalise(text: str) -> str:

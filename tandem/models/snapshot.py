@@ -11,7 +11,8 @@ from tandem.errors import WeightsError
 
 
 class SeenDocument(BaseModel):
-    """`id` is the index's; `revision` the hash of the content that its examples were made from."""
+    """`source` and `path` name it, in whichever database it is indexed; `id` is its number in the one that its examples
+    were made in. `revision` is the hash of the content that they were made from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +40,6 @@ class Snapshot(BaseModel):
             ) from error
 
     @property
-    def revisions(self) -> Mapping[int, str]:
-        """The revision that was seen, by document."""
-        return {document.id: document.revision for document in self.documents}
+    def revisions(self) -> Mapping[tuple[str, str], str]:
+        """The revision that was seen, by source and path."""
+        return {(document.source, document.path): document.revision for document in self.documents}

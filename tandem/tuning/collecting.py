@@ -1,13 +1,14 @@
 """Examples from chat: answers that people approved with a thumb, or corrected."""
 
 import re
+from datetime import datetime
 
-from graph.answers import Citation
+from graph.answers import Citation, cited_documents
 from graph.prompts import ask_numbered, write_reply
-from graph.provenance import is_withdrawn
 from graph.records import list_appraised
 from graph.sentences import strip_citations
 from index.audience import ANYWHERE, Viewer
+from index.standing import Standing, find_standings
 from tandem.db.pool import Database
 from tandem.models.snapshot import SeenDocument
 from tandem.tuning.examples import Draft, Turn
@@ -23,8 +24,9 @@ async def collect_answers(database: Database) -> list[Draft]:
     """A correction counts more than a thumb. Left out are answers on documents that not everybody may see now."""
     drafts = []
     for appraised in await list_appraised(database):
-        documents = [one.document_id for one in appraised.citations if one.document_id is not None]
-        if await is_withdrawn(database, ANYBODY, documents):
+        documents = cited_documents(appraised.citations)
+        standings = await find_standings(database, ANYBODY, documents)
+        if len(standings) < len(documents):
             continue
         drafts.append(
             Draft(
@@ -33,7 +35,11 @@ async def collect_answers(database: Database) -> list[Draft]:
                 origin=f"conversation:{appraised.conversation}",
                 licence=LICENCE,
                 author=appraised.person,
-                documents=tuple(map(_note, filter(_is_known, appraised.citations))),
+                documents=tuple(
+                    _note(standings[one.document_id], one.revision, one.indexed_at)
+                    for one in appraised.citations
+                    if one.document_id is not None and one.revision is not None
+                ),
             )
         )
     return drafts
@@ -50,15 +56,6 @@ def _converse(question: str, wanted: str, citations: tuple[Citation, ...]) -> tu
     return (*(Turn(role=one.role, content=one.content) for one in asked), Turn(role="assistant", content=reply))
 
 
-def _is_known(citation: Citation) -> bool:
-    return citation.document_id is not None and citation.revision is not None
-
-
-def _note(citation: Citation) -> SeenDocument:
-    return SeenDocument(
-        id=citation.document_id or 0,
-        source=citation.source or "",
-        path=citation.uri,
-        revision=citation.revision or "",
-        indexed_at=citation.indexed_at,
-    )
+def _note(cited: Standing, revision: str, indexed_at: datetime | None) -> SeenDocument:
+    """The document, as it was when it was cited."""
+    return SeenDocument(id=cited.id, source=cited.source, path=cited.path, revision=revision, indexed_at=indexed_at)

@@ -128,11 +128,11 @@ def begin_run(
 
 def take_snapshot(examples: Sequence[Example], before: Card | None) -> Snapshot:
     """What these stand on, and what the adapter had seen that is trained on; of a document the later revision."""
-    seen: dict[int, SeenDocument] = {}
+    seen: dict[tuple[str, str], SeenDocument] = {}
     earlier = before.snapshot.documents if before and before.snapshot else ()
     for document in (*earlier, *(one for example in examples for one in example.documents)):
-        seen[document.id] = document
-    return Snapshot(documents=tuple(seen[identity] for identity in sorted(seen)))
+        seen[document.source, document.path] = document
+    return Snapshot(documents=tuple(seen[name] for name in sorted(seen)))
 
 
 def finish_run(settings: Settings, folder: RunFolder) -> Card:

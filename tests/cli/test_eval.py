@@ -81,6 +81,7 @@ async def test_people_get_a_table(model_settings: Settings, house: Path) -> None
     assert status == 0, errors
     assert "Retrieval on its own: recall@1 1.00, recall@5 1.00, mrr 1.00" in output
     assert "Tandem gets" in output
+    assert "Tandem chose by the built-in rules" in output
 
 
 def test_what_is_wrong_is_said(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:

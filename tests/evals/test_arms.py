@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from graph.routing.fit import Fit
+from graph.routing.fits import keep_fit
+from graph.routing.linear import LinearModel
 from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tandem.evals.arms import ARMS, GROUNDED, ArmName, open_arms
@@ -46,6 +49,18 @@ async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workb
     for table in ("answers", "checkpoints"):
         [row] = await bench.database.fetch_all(f"SELECT count(*) FROM {table}".encode())
         assert row["count"] == 0
+
+
+async def test_tandem_chooses_by_the_fit_of_the_house(bench: Workbench, database: Database) -> None:
+    """One that is sure that documents are never right, and memory always; the scratch database has no fit."""
+    never, always = [LinearModel((), (), (), (), bias) for bias in (-9.0, 9.0)]
+    fit = await keep_fit(database, Fit(always, never), {}, adapter=PACKAGED, passed=True)
+    tandem: tuple[ArmName, ...] = ("tandem",)
+    async with open_arms(bench.settings, bench.database, VIEWER, tandem) as alone:
+        assert alone.fit is None
+    async with open_arms(bench.settings, bench.database, VIEWER, tandem, database) as arms:
+        assert arms.fit == fit
+        assert (await arms.ask["tandem"]("What does a lost badge cost?")).route != "grounded"
 
 
 async def test_only_what_is_wanted_is_opened(bench: Workbench) -> None:

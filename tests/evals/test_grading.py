@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.evals.grading import best_em, best_f1, contains, grade_reply, is_refusal, normalise
+from tandem.evals.grading import best_em, best_f1, contains, grade_reply, normalise
 from tandem.evals.qa import Asked
 
 WHEN = Asked(question="When?", answers=("10th and 11th centuries", "in the 10th century"))
@@ -36,27 +36,6 @@ def test_declining_is_right_where_nothing_answers() -> None:
     assert grade_reply(NEVER, "In 1066.", declined=False).right == 0
     refused = grade_reply(WHEN, "In the 10th century.", declined=True)
     assert (refused.right, refused.f1, refused.declined) == (0, 0, 1)
-
-
-@pytest.mark.parametrize(
-    ("said", "refused"),
-    [
-        ("I don’t know.", True),
-        ("I do not know when that was.", True),
-        ("I'm sorry, but I can't say.", True),
-        ("Sorry, no.", True),
-        ("I'm not sure.", True),
-        ("I am unable to answer this.", True),
-        (" ", True),
-        ("The passages do not say: who?", True),
-        ("In 1066, I am sure.", False),
-        ("Unfortunate people lived there.", False),
-        ("I know that it was in 1066.", False),
-        ("Nobody knows.", False),
-    ],
-)
-def test_the_rule_for_a_model_without_a_graph(said: str, refused: bool) -> None:
-    assert is_refusal(said) is refused
 
 
 @given(st.text(), st.lists(st.text(), min_size=1))

@@ -56,6 +56,25 @@ async def test_an_answer_from_passages_keeps_them_before_the_question(database: 
     assert "Every Wednesday." in draft.answer
 
 
+async def test_an_example_names_its_documents_by_source_and_path(database: Database) -> None:
+    """As drafted examples do: a number means another document in another database."""
+    await database.execute(
+        b"INSERT INTO sources (name, kind, location, workspace, audience, added_by)"
+        b" VALUES ('house', 'folder', '/house', '*', 'everyone', 'ann')"
+    )
+    row = await database.fetch_one(
+        b"INSERT INTO documents (source_id, path, workspace, audience, title, uri, state)"
+        b" SELECT id, 'badges.md', '*', 'everyone', 'Badges', 'file:///house/badges.md', 'indexed' FROM sources"
+        b" RETURNING id"
+    )
+    assert row
+    cited = replace(CITATION, document_id=row["id"], uri="file:///house/badges.md", source="house", revision="ab")
+    await give(database, "cited", "Every Wednesday. [1]", (cited,), "grounded")
+    await store_feedback(database, "cited", person="ann", verdict="up")
+    [draft] = (await collect(database)).values()
+    assert [(seen.source, seen.path, seen.revision) for seen in draft.documents] == [("house", "badges.md", "ab")]
+
+
 async def test_what_not_everybody_may_see_goes_into_no_adapter(database: Database) -> None:
     await give(database, "secret", "Every Wednesday. [1]", (SECRET,), "grounded")
     await store_feedback(database, "secret", person="ann", verdict="up")

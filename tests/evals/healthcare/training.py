@@ -79,7 +79,7 @@ async def take_snapshot(settings: Settings) -> Snapshot:
     return Snapshot(
         documents=tuple(
             SeenDocument(
-                id=one.id, source=one.source, path=one.uri, revision=one.revision or "", indexed_at=one.indexed_at
+                id=one.id, source=one.source, path=one.path, revision=one.revision or "", indexed_at=one.indexed_at
             )
             for one in documents
             if one.path.startswith("common/")

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from graph.agent import Agent
-from graph.answers import Done, Question, Route
+from graph.answers import Answer, Done, Question, Receipt, Route, Timings, Tokens
 from graph.learning.gate import judge
 from graph.learning.graded import Graded, list_graded, recall_without_oneself
-from graph.learning.grading import grade_trial, say_the_same
+from graph.learning.grading import Grade, grade_trial, say_the_same
 from graph.learning.judging import Judged, estimate_liked, list_judged
-from graph.learning.night import clashes, grade_next, refit_if_due
+from graph.learning.night import clashes, grade_next, keep_clash, list_clashes, refit_if_due
 from graph.learning.refit import Refit, refit
 from graph.learning.sample import Logged, draw_next
 from graph.learning.trial import Trial
-from graph.records import store_correction
-from graph.routing.fit import Fit
+from graph.records import store_answer, store_correction
+from graph.routing.decision import Decision
+from graph.routing.fit import GUESSES, KNOWS, Fit
 from graph.routing.fits import FitUnknown, find_serving, keep_fit, list_fits, promote_fit, roll_back
 from graph.routing.history import History, find_history
 from graph.routing.linear import LinearModel
@@ -55,7 +56,7 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
     await agent.record_feedback(asked[printer], user="u", verdict="down")
     first = await draw_next(database, PACKAGED)
     assert first is not None
-    assert (first.question, first.verdict, first.viewer) == (printer, "down", EVERYBODY)
+    assert (first.question, first.verdict, first.viewer, first.route) == (printer, "down", EVERYBODY, "grounded")
     await store_correction(database, asked[badges], person="u", text="New badges are made every Wednesday.")
     second = await draw_next(database, PACKAGED)
     assert second is not None
@@ -64,9 +65,9 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
         pass
     assert await draw_next(database, PACKAGED) is None
     assert (await draw_next(database, "another adapter")) is not None
-    rows = await database.fetch_all(b"SELECT graded_by FROM graded_questions ORDER BY 1")
-    assert len(rows) == 2  # small talk is no question
-    assert "correction" in {row["graded_by"] for row in rows}
+    rows = await database.fetch_all(b"SELECT graded_by, grounded_right FROM graded_questions ORDER BY 1")
+    assert [row["graded_by"] for row in rows] == ["correction", "verdict"]  # small talk is no question
+    assert rows[1]["grounded_right"] == 0.0, "what got a thumb down was wrong"
     assert not await database.fetch_all(b"SELECT FROM answers WHERE conversation LIKE 'trial:%%'")
     await agent.record_feedback(asked[badges], user="u", verdict="up")
     assert await draw_next(database, PACKAGED) is not None, "a new verdict is worth another look"
@@ -128,6 +129,7 @@ def test_the_gate_lets_a_better_fit_pass_and_no_worse_one() -> None:
     graded = make_graded(300)
     made = refit(graded)
     assert isinstance(made, Refit)
+    assert made.fit.direct
     upside_down = Fit(made.fit.grounded, made.fit.direct)
     better = judge(graded, made, upside_down, Policy())
     assert better.passed
@@ -138,26 +140,42 @@ def test_the_gate_lets_a_better_fit_pass_and_no_worse_one() -> None:
 
 
 async def test_fits_are_kept_with_their_report_and_taken_back(database: Database) -> None:
-    assert await find_serving(database) is None
+    assert await find_serving(database, None) is None
     with pytest.raises(FitUnknown):
         await roll_back(database)
     fit, report = Fit(SETTLED, SETTLED), {"questions": 80}
-    first = await keep_fit(database, fit, report, passed=True)
-    refused = await keep_fit(database, fit, report, passed=False)
-    second = await keep_fit(database, fit, report, passed=True)
+    first = await keep_fit(database, fit, report, adapter=None, passed=True)
+    refused = await keep_fit(database, fit, report, adapter=None, passed=False)
+    second = await keep_fit(database, fit, report, adapter=None, passed=True)
     assert [record.passed for record in await list_fits(database)] == [True, False, True]
-    serving = await find_serving(database)
+    serving = await find_serving(database, None)
     assert serving is not None
     assert serving.id == second
     assert await roll_back(database) == first
     await promote_fit(database, refused, by="Ada")
-    serving = await find_serving(database)
+    serving = await find_serving(database, None)
     assert serving is not None
     assert serving.id == refused
     with pytest.raises(FitUnknown):
         await promote_fit(database, 99, by="Ada")
     assert await roll_back(database) == first
     assert await roll_back(database) is None
+
+
+async def test_a_fit_tells_nothing_of_another_adapters_memory(database: Database) -> None:
+    """After a promotion or a rollback, until enough is graded again."""
+    sure = Fit(replace(SETTLED, bias=9.0), replace(SETTLED, bias=-9.0))
+    await keep_fit(database, sure, {"questions": 80}, adapter="house.3", passed=True)
+    own, others = [await find_serving(database, adapter) for adapter in ("house.3", "house.4")]
+    assert own
+    assert others
+    [record] = await list_fits(database)
+    assert record.adapter == "house.3"
+    general, house = make_inputs("Why is the sky blue?"), make_inputs("What is our parking rule?")
+    assert own.chances(general).direct > 0.99
+    assert (others.chances(general).direct, others.chances(house).direct) == (KNOWS, GUESSES)
+    assert others.chances(general).grounded == own.chances(general).grounded
+    assert others.leanings(house)["wants_house"] > others.leanings(general)["wants_house"] == 0
 
 
 async def test_a_refit_waits_for_something_new_and_says_why_there_is_none(
@@ -167,7 +185,9 @@ async def test_a_refit_waits_for_something_new_and_says_why_there_is_none(
     await grade_next(database, model, model_settings)
     outcome = await refit_if_due(database, model, model_settings)
     assert outcome is None or outcome.fit_id is None
-    assert all(isinstance(one, Graded) for one in await list_graded(database, None))
+    [graded] = await list_graded(database, PACKAGED)
+    assert 0 < graded.grounded_right < 1, "nobody judged it, so it is as right as the reader thinks"
+    assert all(one.direct_right is None for one in await list_graded(database, "another adapter"))
 
 
 def test_nobody_is_in_their_own_history() -> None:
@@ -181,16 +201,27 @@ def test_nobody_is_in_their_own_history() -> None:
 
 def test_a_verdict_tells_of_the_route_that_gave_the_answer() -> None:
     inputs = make_inputs("When are badges made?")
-    trial = Trial(
-        "Badges are made on Friday.", "New badges are made every Wednesday.", inputs, np.zeros(384, np.float32)
-    )
+    trial = Trial("Ask at the front desk.", "New badges are made every Wednesday.", 0.9, (1,), inputs, NOWHERE)
     logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, "up")
     up, down = grade_trial(logged, trial), grade_trial(replace(logged, verdict="down"), trial)
-    assert (up.grounded, up.by) == (1.0, "verdict")
-    assert down.by == "nothing" or down.grounded == 0.0
+    assert up == Grade(0.0, 1.0, "verdict")
+    assert down == Grade(None, 0.0, "verdict"), "that the page is wrong does not tell whether memory is right"
+    same = replace(trial, from_memory="New badges are made every Wednesday.")
+    assert grade_trial(replace(logged, verdict="down"), same) == Grade(0.0, 0.0, "verdict")
+    remembered = replace(logged, answer=trial.from_memory, route="direct", verdict="down")
+    assert grade_trial(remembered, trial) == Grade(0.0, 0.9, "verdict")
     corrected = grade_trial(replace(logged, correction="They are made on Friday 13."), trial)
     assert corrected.by == "correction"
-    assert grade_trial(replace(logged, verdict=None), replace(trial, from_documents=None)).by == "nothing"
+
+
+def test_without_a_verdict_the_documents_are_as_right_as_their_reader_thinks() -> None:
+    inputs = make_inputs("When are badges made?")
+    trial = Trial("Made on Wednesday.", "New badges are made every Wednesday.", 0.8, (1,), inputs, NOWHERE)
+    logged = Logged("a", "When?", "New badges are made every Wednesday. [1]", "grounded", EVERYBODY, None, None)
+    assert grade_trial(logged, trial) == Grade(0.8, 0.8, "support")
+    assert grade_trial(logged, replace(trial, from_memory="Ask at the front desk.")) == Grade(0.0, 0.8, "support")
+    declined = replace(trial, from_documents=None, p_documents=0.0)
+    assert grade_trial(logged, declined) == Grade(None, 0.0, "support")
 
 
 def test_numbers_must_agree_for_two_texts_to_say_the_same() -> None:
@@ -200,10 +231,25 @@ def test_numbers_must_agree_for_two_texts_to_say_the_same() -> None:
 
 def test_weights_and_a_newer_page_that_disagree_clash() -> None:
     stale = make_inputs("How long is annual leave?", COVERED, staleness=STALE)
-    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", stale, NOWHERE)
+    trial = Trial("25 days of annual leave.", "Annual leave is 30 days.", 0.9, (1,), stale, NOWHERE)
     assert clashes(trial)
     assert not clashes(replace(trial, from_memory="Annual leave: 30 days."))
     assert not clashes(replace(trial, inputs=make_inputs("How long is annual leave?")))
+    assert not clashes(replace(trial, from_memory="I'm not sure how long it is.")), "who does not know says nothing"
+    assert not clashes(replace(trial, cited=(2,))), "another page was read than the one that changed"
+
+
+async def test_a_clash_is_kept_for_whoever_trains(agent: Agent, database: Database) -> None:
+    answer = await ask(agent, "How much annual leave is there?")
+    [page] = await database.fetch_all(b"SELECT id, uri FROM documents WHERE path = 'leave.md'")
+    stale = make_inputs("How long?", COVERED, staleness=replace(STALE, document_id=page["id"]))
+    trial = Trial("25 days of annual leave.", "30 days of annual leave", 0.9, (page["id"],), stale, NOWHERE)
+    assert clashes(trial)
+    for said in ("25 days of annual leave.", "20 days of annual leave."):
+        await keep_clash(database, answer, replace(trial, from_memory=said), "house.3")
+    [kept] = await list_clashes(database)
+    assert (kept["question"], kept["from_memory"]) == ("How much annual leave is there?", "20 days of annual leave.")
+    assert (kept["uri"], kept["adapter"]) == (page["uri"], "house.3")
 
 
 def test_the_logs_tell_what_another_choice_would_have_been_worth() -> None:
@@ -232,3 +278,39 @@ async def test_judged_answers_are_read_with_their_propensity(
     judged = await list_judged(database)
     assert {one.propensity for one in judged} == {1.0}
     assert {one.liked for one in judged} == {1.0}
+
+
+async def test_a_verdict_weighs_by_the_route_that_was_drawn_not_by_the_one_that_wrote(
+    agent: Agent, database: Database
+) -> None:
+    """Memory was tried at one in ten; its draft was unsure, so the documents answered."""
+    drawn = Decision("direct", ("tried",), make_inputs("Why?"), fallback="grounded", propensity=0.1).doubted("unsure")
+    receipt = Receipt(drawn.reasons, Timings(), Tokens(), "m", None, "1")
+    question = Question("drawn", "Why?", "drawn", EVERYBODY)
+    answer = Answer("drawn", "Why?", "So. [1]", "grounded", (), receipt)
+    await store_answer(database, question, "Why?", answer, drawn.record())
+    await agent.record_feedback("drawn", user="u", verdict="up")
+    [judged] = await list_judged(database)
+    assert (judged.route, judged.propensity, judged.liked) == ("direct", 0.1, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["When are new badges made? And why? " * 120, "новые пропуска " * 260],
+    ids=["longer than a question", "longer than the context"],
+)
+async def test_what_cannot_be_answered_again_does_not_end_the_night(
+    agent: Agent, database: Database, model: ModelClient, model_settings: Settings, text: str
+) -> None:
+    """A long question that leans on another long one: together they are too long."""
+    identity = await ask(agent, "When are new badges made?")
+    joined = {"text": text, "id": identity}
+    await database.execute(b"UPDATE answers SET standalone = %(text)s WHERE id = %(id)s", joined)
+    kept = await database.fetch_all(b"SELECT thread_id FROM checkpoints")
+    assert await grade_next(database, model, model_settings)
+    assert not await grade_next(database, model, model_settings)
+    assert await database.fetch_all(b"SELECT graded_by, adapter FROM graded_questions") == [
+        {"graded_by": "nothing", "adapter": PACKAGED}
+    ]
+    assert await list_graded(database, PACKAGED) == []
+    assert await database.fetch_all(b"SELECT thread_id FROM checkpoints") == kept, "nothing of a trial is kept"

@@ -90,6 +90,8 @@ def test_where_two_pages_fit_equally_well_the_person_is_asked() -> None:
     assert decision.route == "asked"
     assert "“Leave › Sick leave” or about “Leave › Parental leave”" in decision.reasons[0]
     assert choose("How long is the sick leave?", two).route == "grounded"
+    exploring = decide(make_inputs("How long is the leave?", two), None, Policy("balanced", explore=0.5), lambda: 0.0)
+    assert exploring.route == "asked", "what is not understood is not tried out"
 
 
 def test_a_close_call_is_tried_the_other_way_now_and_then_and_says_so() -> None:
@@ -97,3 +99,10 @@ def test_a_close_call_is_tried_the_other_way_now_and_then_and_says_so() -> None:
     assert choose_route(worth, Policy(explore=0.1), lambda: 0.5) == ("direct", 0.9)
     assert choose_route(worth, Policy(explore=0.1), lambda: 0.05) == ("grounded", 0.1)
     assert choose_route(worth, Policy(), lambda: 0.05) == ("direct", 1.0)
+
+
+@pytest.mark.parametrize(("policy", "stale"), [("sourced", False), ("cite", False), ("balanced", True)])
+def test_what_the_policy_or_a_changed_page_shuts_is_not_tried(policy: PolicyName, stale: bool) -> None:
+    exploring = Policy(policy, explore=0.5)
+    worth = exploring.utilities(Chances(0.72, 0.72, "fit 1"), covered=0.9, stale=stale)
+    assert choose_route(worth, exploring, lambda: 0.0) == ("grounded", 1.0)

@@ -27,9 +27,21 @@ def test_a_page_with_another_revision_is_stale_whatever_its_date_says() -> None:
 
 
 def test_a_page_that_was_not_seen_is_stale_if_it_changed_since() -> None:
-    new = replace(PAGE, id=2, changed_at=TRAINED + timedelta(days=1))
+    unseen = replace(PAGE, id=2, path="badges.md", revision="xyz")
+    new = replace(unseen, changed_at=TRAINED + timedelta(days=1))
     assert find_staleness([new], SNAPSHOT, NOW).changed_at == new.changed_at
-    assert not find_staleness([replace(PAGE, id=2)], SNAPSHOT, NOW).stale
+    assert not find_staleness([unseen], SNAPSHOT, NOW).stale
+
+
+def test_an_unchanged_page_is_not_stale_in_another_database_or_source() -> None:
+    """Its number there is another page's here, its source has another name, and it was copied after the training."""
+    copied = replace(PAGE, id=7, source="bench", changed_at=TRAINED + timedelta(days=1))
+    other = replace(PAGE, path="badges.md", title="Badges", revision="xyz")
+    assert not find_staleness([copied, other], SNAPSHOT, NOW).stale
+
+
+def test_a_changed_page_is_stale_under_any_number() -> None:
+    assert find_staleness([replace(PAGE, id=7, revision="def")], SNAPSHOT, NOW).document_id == 7
 
 
 def test_without_a_snapshot_nothing_is_stale_and_terms_are_told() -> None:
