@@ -11,8 +11,9 @@ _CLOSING = re.compile(r"(?:^|(?<=[ \t]))#+$")
 TITLE_CHARACTERS = 1_000
 """Of a heading are read; more is no heading, and costs the marks' search its square."""
 _SETEXT = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*$")
-_FENCE = re.compile(r"[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(`{3,}|~{3,})[^`]*$")
-_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)")
+# Possessive, as a shorter fence would be tried for each of a million tildes otherwise.
+_FENCE = re.compile(r"[ \t]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(`{3,}+|~{3,}+)[^`]*$")
+_MARKS = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)")
 
 
 @dataclass(frozen=True)

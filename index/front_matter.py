@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 _BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_FIELD = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_FIELD = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]+([^\s#].*)$", re.MULTILINE)
 MAX_CHARACTERS = 16_384
 
 
@@ -17,7 +17,7 @@ def split_front_matter(text: str) -> tuple[Mapping[str, str], str]:
     block = _BLOCK.match(text, 0, MAX_CHARACTERS)
     if block is None or not _FIELD.search(block[1]):
         return {}, text
-    fields = {key.lower(): _unquote(value) for key, value in _FIELD.findall(block[1])}
+    fields = {key.lower(): _unquote(value.rstrip()) for key, value in _FIELD.findall(block[1])}
     return fields, text[block.end() :]
 
 
@@ -33,4 +33,4 @@ def read_time(value: str | None) -> datetime | None:
 def _unquote(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return value[1:-1]
-    return re.sub(r"\s+#.*$", "", value)
+    return re.sub(r"(?<!\s)\s+#.*$", "", value)

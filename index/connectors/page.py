@@ -7,6 +7,7 @@ from mimetypes import guess_extension
 from pathlib import PurePosixPath
 from urllib.parse import urljoin
 
+from index.connectors.site import MAX_URL
 from index.documents import DocumentError
 from index.extraction import extract_document
 from index.formats import SUFFIXES
@@ -33,10 +34,10 @@ class Page:
 
 
 def parse_page(data: bytes, url: str) -> Page:
-    """Reads the first MAX_PARSED bytes of a page, however broken."""
+    """Reads the first MAX_PARSED bytes of a page, however broken, up to a comment or tag that never closes."""
     reader = _Reader(url)
+    # Not closed: that would look for the end of each open tag once more, which takes the square of their number.
     reader.feed(data[:MAX_PARSED].decode("utf-8", "replace"))
-    reader.close()
     links = () if "nofollow" in reader.robots else tuple(dict.fromkeys(reader.links))
     return Page(links, reader.canonical, "noindex" in reader.robots)
 
@@ -78,7 +79,13 @@ class _Reader(HTMLParser):
         elif tag == "meta" and given.get("name", "").lower() in ("robots", "tandem"):
             self.robots += " " + given.get("content", "").lower()
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """As browsers do. The library's raises AssertionError for a name that it does not know."""
+        return self.parse_bogus_comment(i, report)
+
     def _join(self, href: str) -> str | None:
+        if len(href) > MAX_URL:
+            return None
         try:
             return urljoin(self._base, href.strip())
         except ValueError:

@@ -1,5 +1,6 @@
 """A web site's own word about itself: where it ends, what its robots.txt allows, and the pages in its sitemaps."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlsplit
@@ -122,7 +123,7 @@ async def read_sitemaps(client: WebClient, scope: Scope, rules: Rules) -> tuple[
                 if given:
                     notes.append(f"The sitemap {url} answers {reply.status}.")
                 continue
-            sitemap = parse_sitemap(reply.data)
+            sitemap = await asyncio.to_thread(parse_sitemap, reply.data)
         except DocumentError as error:
             notes.append(f"The sitemap {url} was passed over. {error.message}")
             continue

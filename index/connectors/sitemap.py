@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from index.documents import MAX_BYTES, DocumentError
 
 MAX_ENTRIES = 50_000  # the protocol's own limit
+MAX_DEPTH = 20
+STRIDE = 2**20
 
 
 @dataclass(frozen=True)
@@ -36,21 +38,15 @@ def parse_sitemap(data: bytes) -> Sitemap:
             raise DocumentError("It unpacks to too much.")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise DocumentError("It is no sitemap.")
+    reader = _Reader()
+    parser = ET.XMLParser(target=reader)  # noqa: S314
     try:
-        root = ET.fromstring(data)  # noqa: S314
+        for start in range(0, len(data), STRIDE):  # what is refused is then read no further
+            parser.feed(data[start : start + STRIDE])
+        parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:
         raise DocumentError("It is no XML.") from error
-    kind = _local(root.tag)
-    if kind not in ("urlset", "sitemapindex"):
-        raise DocumentError("It is no sitemap.")
-    entries = []
-    for element in root:
-        fields = {_local(part.tag): (part.text or "").strip() for part in element if isinstance(part.tag, str)}
-        if fields.get("loc"):
-            entries.append(SitemapEntry(fields["loc"], fields.get("lastmod") or None))
-        if len(entries) == MAX_ENTRIES:
-            break
-    return Sitemap(tuple(entries), kind == "sitemapindex")
+    return reader.sitemap
 
 
 def read_lastmod(lastmod: str | None) -> datetime | None:
@@ -62,5 +58,41 @@ def read_lastmod(lastmod: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _local(tag: object) -> str:
-    return str(tag).rpartition("}")[2]
+class _Reader:
+    """Takes what the parser finds and keeps the entries alone: a tree of the largest sitemap needs a gigabyte."""
+
+    def __init__(self) -> None:
+        self._entries: list[SitemapEntry] = []
+        self._kind = ""
+        self._depth = 0
+        self._fields: dict[str, str] = {}
+        self._text: list[str] = []
+
+    def start(self, tag: str, _attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            self._kind = _local(tag)
+        elif self._depth == 2:
+            self._fields = {}
+        self._text = []
+        if self._kind not in ("urlset", "sitemapindex") or self._depth > MAX_DEPTH:
+            raise DocumentError("It is no sitemap.")
+
+    def data(self, text: str) -> None:
+        if self._depth == 3:
+            self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        if self._depth == 3 and _local(tag) in ("loc", "lastmod"):
+            self._fields[_local(tag)] = "".join(self._text).strip()
+        elif self._depth == 2 and self._fields.get("loc") and len(self._entries) < MAX_ENTRIES:
+            self._entries.append(SitemapEntry(self._fields["loc"], self._fields.get("lastmod") or None))
+        self._depth -= 1
+
+    @property
+    def sitemap(self) -> Sitemap:
+        return Sitemap(tuple(self._entries), self._kind == "sitemapindex")
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]

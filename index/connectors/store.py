@@ -1,8 +1,10 @@
 """Object stores and other file systems behind fsspec: S3, Google Cloud Storage, Azure, SFTP and the like."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -68,7 +70,7 @@ class Store:
     async def _in_time(self, limit_s: float, work: Callable[[], Result]) -> Result:
         try:
             async with asyncio.timeout(limit_s):
-                return await asyncio.to_thread(work)
+                return await asyncio.wrap_future(_start(work))
         except TimeoutError as error:
             raise SourceUnavailable(f"{self._location} took more than {limit_s:.0f} s.") from error
         except (DocumentError, SourceError):
@@ -123,6 +125,21 @@ class Store:
         if _stamp(before) != stamp or not _is_settled(after):
             stamp = None
         return RawDocument(data, stamp, _find_time(after))
+
+
+def _start(work: Callable[[], Result]) -> Future[Result]:
+    """In a thread that nobody waits for: a store that never answers would keep its worker for good."""
+    outcome: Future[Result] = Future()
+    outcome.set_running_or_notify_cancel()  # whoever stops waiting leaves the thread its future
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is whoever waits who handles it
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="store", daemon=True).start()
+    return outcome
 
 
 def _find_path(about: Mapping[str, Any], root: str) -> str:

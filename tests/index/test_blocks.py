@@ -39,3 +39,11 @@ def test_a_shorter_fence_does_not_close_a_longer_one() -> None:
 def test_headings_lose_their_marks() -> None:
     assert plain_heading("The **bold** `code` and [a link](http://x/y) ") == "The bold code and a link"
     assert plain_heading("snake_case stays") == "snake_case stays"
+    assert plain_heading("[see [the page](http://x)") == "[see the page"
+
+
+def test_a_line_of_a_million_marks_is_read_in_one_pass() -> None:
+    tildes = "~" * 1_000_000 + "`"
+    assert [block.kind for block in parse_blocks(tildes + "\n# After\n")] == ["paragraph", "heading"]
+    brackets = "# " + "[" * 998 + "\n"
+    assert sum(len(block.title) for block in parse_blocks(brackets * 1_000)) == 998_000

@@ -142,6 +142,47 @@ def test_line_ends_and_control_characters_are_made_plain() -> None:
     assert extract_document(text.encode(), "a.txt").text.startswith("one\ntwo three\nfour")
 
 
+@pytest.mark.parametrize("name", ["expires_at", "review_by"])
+def test_a_date_that_cannot_be_read_is_named_and_none_is_none(name: str) -> None:
+    for wrong in ("31.12.2026", "2026-13-01", "soon"):
+        said = reason(f"---\n{name}: {wrong}\n---\ntext".encode(), "a.md")
+        assert said == f"The {name} in its front matter is no date such as 2027-01-31."
+    for none in ("", "none", "null", "~", '""', "# not yet"):
+        document = extract_document(f"---\ntitle: A\n{name}: {none}\n---\ntext".encode(), "a.md")
+        assert (document.text, document.expires_at, document.review_by) == ("text", None, None)
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+def test_the_head_is_read_whatever_its_line_ends_and_control_characters(line_end: str) -> None:
+    lines = [
+        "---",
+        "owner: a\x00nn",
+        "licence: CC\x010",
+        "expires_at: 2020-01-01",
+        "---",
+        "# Leave",
+        "",
+        "Thirty days. " * 50,
+    ]
+    document = extract_document(line_end.join(lines).encode(), "a.md")
+    assert (document.owner, document.licence) == ("ann", "CC0")
+    assert document.expires_at is not None
+    assert document.text.startswith("# Leave\n\nThirty days.")
+
+
+def test_long_runs_of_blanks_are_shortened_and_still_part_what_they_parted() -> None:
+    text = extract_document(b"one" + b"\t" * 5_000_000 + b"two", "a.txt").text
+    assert text.split() == ["one", "two"]
+    assert len(text) == 106
+    text = extract_document(b"# Leave" + b" " * 200 + b"\nThirty days." + b" \n" * 200 + b"    code", "a.md").text
+    assert text == "# Leave\nThirty days.\n\n    code"
+
+
+def test_half_a_character_in_a_notebook_is_left_out() -> None:
+    text = extract_document(make_notebook(("markdown", "# Lea\ud83dve")), "a.ipynb").text
+    assert text.strip() == "# Leave"
+
+
 def test_a_long_table_in_a_page_becomes_records_and_a_short_one_stays() -> None:
     rows = "".join(f"| Printer {n} | HERON{n} |\n" for n in range(60))
     text = extract_document(f"# Printers\n\n| Name | Queue |\n|---|---|\n{rows}\nThe end.\n".encode(), "a.md").text

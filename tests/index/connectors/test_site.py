@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from index.connectors.page import parse_page
 from index.connectors.public_hosts import is_public
 from index.connectors.site import Scope, resolve_site
-from index.connectors.sitemap import parse_sitemap
+from index.connectors.sitemap import MAX_ENTRIES, parse_sitemap
 from index.documents import DocumentError
 from tandem.errors import SourceError
 
@@ -80,9 +82,43 @@ def test_only_what_anybody_can_reach_is_public(address: str, public: bool) -> No
     assert is_public(address) is public
 
 
+@pytest.mark.parametrize("broken", ["<a " * 200_000, "<![x]><!" * 20_000, "</" * 200_000, "&#" * 200_000])
+def test_what_never_closes_costs_a_page_nothing_but_what_follows(broken: str) -> None:
+    page = f"<a href=x>x</a><![if odd]><a href=y>y</a><a href={'z' * 2_000}>z</a>{broken}".encode()
+    assert parse_page(page, "https://a.b/").links == ("https://a.b/x", "https://a.b/y")
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_page(data: bytes) -> None:
     parse_page(data, "https://a.b/")
+
+
+def test_a_sitemap_is_its_entries_whatever_else_it_holds() -> None:
+    page = "<url><loc> https://a.b/x </loc><lastmod>2026-01-02</lastmod><i:image><i:loc>https://a.b/y</i:loc></i:image></url>"
+    data = (
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:i="urn:i">{page}<url/><odd>z</odd></urlset>'
+    )
+    sitemap = parse_sitemap(data.encode())
+    assert [(entry.url, entry.lastmod) for entry in sitemap.entries] == [("https://a.b/x", "2026-01-02")]
+    assert not sitemap.is_index
+    index = (
+        b"<sitemapindex>" + b"<sitemap><loc>https://a.b/1.xml</loc></sitemap>" * (MAX_ENTRIES + 1) + b"</sitemapindex>"
+    )
+    sitemap = parse_sitemap(index)
+    assert (sitemap.is_index, len(sitemap.entries)) == (True, MAX_ENTRIES)
+
+
+def test_a_sitemap_without_end_costs_no_memory() -> None:
+    wide = b"<urlset>" + b"<a/>" * 200_000 + b"</urlset>"
+    tracemalloc.start()
+    try:
+        assert parse_sitemap(wide).entries == ()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(wide)
+    with pytest.raises(DocumentError, match="no sitemap"):
+        parse_sitemap(b"<urlset>" + b"<a>" * 100_000)
 
 
 @given(st.binary(max_size=400))

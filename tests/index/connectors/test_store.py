@@ -1,6 +1,9 @@
 """A store behind fsspec: real implementations in memory, on disk and over HTTP."""
 
+import asyncio
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -121,3 +124,21 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(SourceError, match="s3fs"):
         resolve_store("s3://bucket/docs")
+
+
+def test_a_store_that_never_answers_does_not_keep_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIST_S", 0.5)
+    outcome: list[str] = []
+
+    def ask(location: str) -> None:
+        try:
+            asyncio.run(Store(location).list(None))
+        except SourceUnavailable as error:
+            outcome.append(error.message)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        worker = threading.Thread(target=ask, args=(f"http://127.0.0.1:{silent.getsockname()[1]}/docs",), daemon=True)
+        worker.start()
+        worker.join(60)
+        assert not worker.is_alive()
+    assert "took more than" in outcome[0]
