@@ -69,7 +69,8 @@ class Draft(BaseModel):
 
     @property
     def text(self) -> str:
-        return "\n".join(turn.content for turn in self.messages)
+        """The turns as paragraphs: what one says ends with it."""
+        return "\n\n".join(turn.content for turn in self.messages)
 
 
 class Example(Draft):
