@@ -1,13 +1,17 @@
 -- name: add_example
--- why: what was added before from the same place is the same example; one whose words changed needs a person again
-INSERT INTO examples (project, task, messages, place, origin, licence, author, documents, state, reviewed_by, reviewed_at)
-VALUES (%(project)s, %(task)s, %(messages)s::jsonb, %(place)s, %(origin)s, %(licence)s, %(author)s,
-        %(documents)s::jsonb, %(state)s, %(reviewed_by)s, CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
+-- why: what was added before from the same place is the same example; one whose words changed there needs a person again, and
+-- what a person edited since stays. So its words are compared as they were added.
+INSERT INTO examples (project, task, messages, added_hash, place, origin, licence, author, documents, state, reviewed_by,
+    reviewed_at)
+VALUES (%(project)s, %(task)s, %(messages)s::jsonb, md5(%(messages)s::jsonb::text), %(place)s, %(origin)s, %(licence)s,
+        %(author)s, %(documents)s::jsonb, %(state)s, %(reviewed_by)s,
+        CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
 ON CONFLICT (project, place) DO UPDATE SET task = excluded.task, messages = excluded.messages,
-    origin = excluded.origin, licence = excluded.licence, author = excluded.author, documents = excluded.documents,
-    state = excluded.state, reviewed_by = excluded.reviewed_by, reviewed_at = excluded.reviewed_at, added_at = now()
-WHERE (examples.messages, examples.origin, examples.licence, examples.task)
-    IS DISTINCT FROM (excluded.messages, excluded.origin, excluded.licence, excluded.task)
+    added_hash = excluded.added_hash, origin = excluded.origin, licence = excluded.licence, author = excluded.author,
+    documents = excluded.documents, state = excluded.state, reviewed_by = excluded.reviewed_by,
+    reviewed_at = excluded.reviewed_at, added_at = now()
+WHERE (examples.added_hash, examples.origin, examples.licence, examples.task)
+    IS DISTINCT FROM (excluded.added_hash, excluded.origin, excluded.licence, excluded.task)
     OR (examples.state = 'proposed' AND excluded.state = 'approved')
 
 -- name: list_examples

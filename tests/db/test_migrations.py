@@ -84,6 +84,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         assert connection.execute("SELECT state, side FROM examples JOIN example_sides USING (origin)").fetchall() == [
             ("proposed", "held-out")
         ]
+        assert connection.execute("SELECT added_hash = md5(messages::text) FROM examples").fetchall() == [(True,)]
         assert connection.execute("SELECT path, language FROM documents").fetchall() == [("a.md", None)]
         assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 
