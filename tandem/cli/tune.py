@@ -74,7 +74,9 @@ async def _collect(project: str, approve: bool, as_json: bool) -> None:
 def draft(
     docs: Annotated[str | None, typer.Option(help="The source to draft from; all of them by default.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Passages to ask about.")] = 50,
-    licence: Annotated[str, typer.Option(help="Of documents that state none.")] = "own",
+    licence: Annotated[
+        str, typer.Option(help="Of documents that state none; `own` is what you wrote yourself.")
+    ] = "unknown",
     project: Project = PROJECT,
     as_json: AsJson = False,
 ) -> None:

@@ -138,7 +138,7 @@ def _check_licences(examples: Sequence[Example], settings: Settings) -> Finding:
     allowed = {licence.casefold() for licence in settings.training_licences}
     forbidden: defaultdict[str, list[int]] = defaultdict(list)
     for example in examples:
-        if example.licence.casefold() not in allowed:
+        if not allowed.issuperset(licence.casefold() for licence in example.licences):
             forbidden[example.licence].append(example.id)
     ids = tuple(sorted(identity for ids in forbidden.values() for identity in ids))
     named = [f"{licence} of {len(ids)}" for licence, ids in forbidden.items()]

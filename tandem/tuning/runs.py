@@ -16,7 +16,7 @@ from tandem.models.client import ChatMessage
 from tandem.models.snapshot import SeenDocument, Snapshot
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.examples import Example, TuningError, join_licences
 from tandem.tuning.lesson import Lesson, write_lessons
 from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress
 from tandem.tuning.split import Side
@@ -162,7 +162,7 @@ def _draft_card(
         digest="",
         base=weights["name"],
         base_digest=weights["digest"],
-        licence=" AND ".join(sorted({example.licence for example in taught})),
+        licence=join_licences(licence for example in taught for licence in example.licences),
         snapshot=take_snapshot(taught, before),
         text=text,
     )

@@ -104,7 +104,8 @@ def test_licences_are_taken_from_a_list() -> None:
         *read_tickets(),
         make_example(501, "Who waters the plants?", "building", task="labels", licence="CC-BY-NC-4.0"),
     ]
-    assert refusals(mixed) == {"licences": (501,)}
+    both = make_example(502, "Who cleans the carpets?", "building", task="labels", licence="CC-BY-NC-4.0 AND own")
+    assert refusals([*mixed, both]) == {"licences": (501, 502)}
     allowed = SETTINGS.model_copy(update={"training_licences": ("own", "cc-by-nc-4.0")})
     assert all(found.passed for found in check_examples(mixed, allowed, []))
 

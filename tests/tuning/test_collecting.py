@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from graph.answers import Answer, Citation, Question, Receipt, Timings, Tokens
 from graph.records import store_answer, store_correction, store_feedback
 from index.audience import Viewer
@@ -54,6 +56,44 @@ async def test_an_answer_from_passages_keeps_them_before_the_question(database: 
     assert draft.question.endswith("Question: When are badges made?")
     assert "[1]" in draft.answer
     assert "Every Wednesday." in draft.answer
+
+
+async def index_page(database: Database, licence: str | None = None, audience: str = "everyone") -> int:
+    """As an indexed page stands in the ledger."""
+    await database.execute(
+        b"INSERT INTO sources (name, kind, location, workspace, audience, added_by, licence)"
+        b" VALUES ('house', 'folder', '/house', '*', %(audience)s, 'ann', %(licence)s)",
+        {"licence": licence, "audience": audience},
+    )
+    row = await database.fetch_one(
+        b"INSERT INTO documents"
+        b" (source_id, path, workspace, audience, title, uri, state, content_hash, changed_at, indexed_at)"
+        b" SELECT id, 'badges.md', '*', audience, 'Badges', 'file:///badges.md', 'indexed', '\\xab', '2026-05-01',"
+        b" now() FROM sources RETURNING id"
+    )
+    assert row is not None
+    return int(row["id"])
+
+
+@pytest.mark.parametrize(
+    ("stated", "now", "licences"),
+    [
+        ((), None, ["own"]),
+        ((None,), None, ["unknown"]),
+        ((None,), "CC0-1.0", ["CC0-1.0"]),
+        (("CC-BY-NC-4.0",), "CC0-1.0", ["CC-BY-NC-4.0"]),
+        (("CC-BY-NC-4.0", None, "CC-BY-NC-4.0"), "own", ["CC-BY-NC-4.0", "own"]),
+    ],
+)
+async def test_words_of_documents_are_under_their_licences(
+    database: Database, stated: tuple[str | None, ...], now: str | None, licences: list[str]
+) -> None:
+    page = await index_page(database, now)
+    citations = tuple(replace(CITATION, n=n, document_id=page, licence=one) for n, one in enumerate(stated, 1))
+    await give(database, "cited", "Every Wednesday.", citations)
+    await store_feedback(database, "cited", person="ann", verdict="up")
+    [draft] = (await collect(database)).values()
+    assert draft.licences == licences
 
 
 async def test_what_not_everybody_may_see_goes_into_no_adapter(database: Database) -> None:
