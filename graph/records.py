@@ -28,6 +28,7 @@ class Appraised:
     wanted: str
     citations: tuple[Citation, ...]
     person: str
+    is_corrected: bool
 
 
 def answer_id(question: Question) -> str:

@@ -58,6 +58,29 @@ async def test_an_answer_from_passages_keeps_them_before_the_question(database: 
     assert "Every Wednesday." in draft.answer
 
 
+async def test_a_correction_cites_the_passage_that_holds_it_and_none_that_does_not(database: Database) -> None:
+    other = replace(CITATION, n=2, title="Keys", quote="Lost keys cost 25 euros.")
+    for identity, correction in (
+        ("held", "They are made every Wednesday [1]."),
+        ("not held", "On Friday."),
+        ("no", "No."),
+    ):
+        await give(database, identity, "The nearest that I found: “…” [1]", (other, CITATION), "declined")
+        await store_correction(database, identity, person="ann", text=correction)
+    found = await collect(database)
+    assert found["held"].answer == "[2] They are made every Wednesday."
+    assert found["held"].licence == "unknown"
+    for identity, wanted in (("not held", "On Friday."), ("no", "No.")):
+        plain = found[identity]
+        assert (plain.question, plain.answer, plain.licence) == ("When are badges made?", wanted, "own")
+
+
+async def test_a_question_back_is_no_answer_to_learn(database: Database) -> None:
+    await give(database, "asked", "Do you mean “Badges” or “Keys”?", (), "asked")
+    await store_feedback(database, "asked", person="ann", verdict="up")
+    assert await collect(database) == {}
+
+
 async def index_page(database: Database, licence: str | None = None, audience: str = "everyone") -> int:
     """As an indexed page stands in the ledger."""
     await database.execute(
