@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from graph.prompts import ask_directly
 from graph.reading import read_passages
 from tandem.evals.grading import best_f1, contains
+from tandem.evals.rows import read_rows
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.examples import Example
 from tandem.tuning.hits import make_hit
 from tandem.tuning.marks import mark
 
@@ -98,17 +99,12 @@ def read_general() -> tuple[General, ...]:
 
 
 def list_tests(settings: Settings) -> list[str]:
-    """The questions that no adapter may be trained on: of these sets, and of the files in TANDEM_HELD_OUT."""
+    """The questions that no adapter may be trained on: of these sets, and of the files in TANDEM_HELD_OUT, read as
+    `tandem eval` reads them. Raises DataError."""
     tests = [*(one.question for one in read_grounded()), *(one.question for one in read_general())]
+    remedy = 'TANDEM_HELD_OUT names it; each of its lines is a JSON object with a "question".'
     for name in settings.held_out:
-        try:
-            lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
-            tests += [_Question.model_validate_json(line).question for line in lines if line.strip()]
-        except (OSError, ValidationError) as error:
-            raise TuningError(
-                f"TANDEM_HELD_OUT names {name}, which cannot be read.",
-                remedy='Each of its lines is a JSON object with a "question".',
-            ) from error
+        tests += [row.question for _, row in read_rows(Path(name).expanduser(), _Question, remedy=remedy)]
     return tests
 
 

@@ -1,7 +1,13 @@
 """A set that is too small, doubled, torn, private, unlicensed, poisoned or leaking is refused, each with its reason."""
 
+import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from tandem.evals.rows import DataError
 from tandem.settings import Settings
 from tandem.tuning.checks import ExamplesRefused, Finding, check_examples
 from tandem.tuning.examples import Example
@@ -123,6 +129,21 @@ def test_questions_that_adapters_are_judged_by_are_not_trained_on(tmp_path_facto
     settings = SETTINGS.model_copy(update={"held_out": (str(file),)})
     found = {one.check: one for one in check_examples(leaking, settings, list_tests(settings))}
     assert found["test questions"].examples == (501, 502, 503, 504)
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_the_files_that_eval_reads_are_held_out_and_others_are_named(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    file = tmp_path / f"qa.jsonl{ending}"
+    settings = SETTINGS.model_copy(update={"held_out": (str(file),)})
+    file.write_bytes(pack(b'{"question": "Who has the key?"}\n'))
+    assert list_tests(settings)[-1] == "Who has the key?"
+    for damaged in (b"\xff\xfe", pack(b"{}")):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"qa\.jsonl") as refused:
+            list_tests(settings)
+        assert "TANDEM_HELD_OUT" in refused.value.remedy
 
 
 def test_a_refusal_has_every_reason_and_the_way_out() -> None:
