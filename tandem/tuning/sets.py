@@ -1,6 +1,6 @@
 """What adapters are judged by: the held-out examples, questions on passages, and general ones, to notice forgetting."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
@@ -28,9 +28,17 @@ Asked = Callable[[ModelClient, str], Awaitable[float]]
 
 @dataclass(frozen=True)
 class JudgedSet:
+    """`origins`: of each question, where some share one."""
+
     name: str
     questions: tuple[Asked, ...]
     is_held_out: bool = False
+    origins: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[Hashable, ...]:
+        """Of each question: those of one group stand or fall together."""
+        return self.origins or tuple((self.name, at) for at in range(len(self.questions)))
 
 
 class OnPassages(BaseModel):
@@ -73,10 +81,11 @@ class _Question(BaseModel):
 
 
 def make_sets(held_out: Sequence[Example]) -> tuple[JudgedSet, ...]:
-    held = [
-        JudgedSet(task, tuple(_ask_example(example) for example in held_out if example.task == task), is_held_out=True)
-        for task in dict.fromkeys(example.task for example in held_out)
-    ]
+    held = []
+    for task in dict.fromkeys(example.task for example in held_out):
+        mine = [example for example in held_out if example.task == task]
+        questions, origins = tuple(map(_ask_example, mine)), tuple(example.origin for example in mine)
+        held.append(JudgedSet(task, questions, is_held_out=True, origins=origins))
     grounded = tuple(one.ask for one in read_grounded())
     general = tuple(chat(ask_directly(one.question, []), SHORT_ANSWER, one.mark) for one in read_general())
     return (*held, JudgedSet("on passages", grounded), JudgedSet("general", general))

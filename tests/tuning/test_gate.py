@@ -16,8 +16,10 @@ from tandem.tuning.examples import TuningError
 from tandem.tuning.gate import pass_gate
 from tandem.tuning.marks import mark
 from tandem.tuning.sets import Asked, JudgedSet, chat, read_general
+from tandem.tuning.sets import make_sets as make_judged_sets
 from tandem.tuning.verdict import Verdict, list_verdicts
 from tests.models.lora_files import write_adapter
+from tests.tuning.made import make_example
 
 QUESTIONS = [one.question for one in read_general()[:9]]
 TOKENS = 12
@@ -110,5 +112,8 @@ async def test_too_few_held_out_examples_judge_nothing(
     model: ModelClient, settings: Settings, database: Database
 ) -> None:
     card = Card(name="house.1", digest="", base="b", base_digest="c")
-    with pytest.raises(TuningError, match="0 held-out examples; 8 are the least"):
+    with pytest.raises(TuningError, match="0 held-out examples of 0 origins; 8 of 2 are the least"):
         await judge(model, database, settings, card, ())
+    alike = make_judged_sets([make_example(at, f"Question {at}?", "Yes.", origin="one page") for at in range(9)])
+    with pytest.raises(TuningError, match="9 held-out examples of 1 origins"):
+        await judge(model, database, settings, card, alike)
