@@ -54,17 +54,17 @@ async def _add(drafts: "list[Any]", project: str, task: Task, approve: bool, as_
 
 @commands.command("collect")
 def collect(project: Project = PROJECT, approve: Approve = False, as_json: AsJson = False) -> None:
-    """Propose what people approved or corrected in chat."""
+    """Propose what people approved or corrected in chat, and what changed documents say against the weights."""
     run(_collect(project, approve, as_json))
 
 
 async def _collect(project: str, approve: bool, as_json: bool) -> None:
-    from tandem.tuning.collecting import collect_answers
+    from tandem.tuning.collecting import collect_answers, collect_clashes
     from tandem.tuning.examples import add_examples
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        drafts = await collect_answers(database)
+        drafts = [*await collect_answers(database), *await collect_clashes(database)]
         by = operator() if approve else None
         added = await add_examples(database, drafts, project=project, task="answers", approved_by=by)
     _tell_added(project, len(drafts), added, approve, as_json)

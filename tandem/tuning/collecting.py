@@ -1,4 +1,4 @@
-"""Examples from chat: answers that people approved with a thumb, or corrected."""
+"""Examples from chat: answers that people approved or corrected, and what documents said against the weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from index.audience import ANYWHERE, Viewer
 from index.standing import Standing, find_standings
 from tandem.db.pool import Database
 from tandem.models.snapshot import SeenDocument
-from tandem.tuning.examples import Draft, Turn, join_licences
+from tandem.tuning.examples import QUERIES, Draft, Turn, join_licences
 from tandem.tuning.files import converse
 
 ANYBODY = Viewer(ANYWHERE)
@@ -29,6 +29,33 @@ async def collect_answers(database: Database) -> list[Draft]:
             continue
         drafts.append(_draft(appraised, standings))
     return drafts
+
+
+async def collect_clashes(database: Database) -> list[Draft]:
+    """What a document says that the weights contradicted, as an answer from memory. Left out are documents that not
+    everybody may see, and those that were read in again since."""
+    clashes = await database.fetch_all(QUERIES["list_clashes"])
+    standings = await find_standings(database, ANYBODY, [clash["document_id"] for clash in clashes])
+    return [
+        Draft(
+            messages=converse(clash["question"], strip_citations(clash["answer"]).strip()),
+            place=f"clash:{clash['id']}",
+            origin=f"{page.source}/{page.path}",
+            licence=page.licence or UNKNOWN,
+            author=clash["adapter"] or "the model",
+            documents=(
+                SeenDocument(
+                    id=page.id,
+                    source=page.source,
+                    path=page.path,
+                    revision=page.revision,
+                    indexed_at=page.indexed_at,
+                ),
+            ),
+        )
+        for clash in clashes
+        if (page := standings.get(clash["document_id"])) and page.revision
+    ]
 
 
 def _draft(appraised: Appraised, standings: Mapping[int, Standing]) -> Draft:

@@ -50,3 +50,10 @@ VALUES (%(adapter)s, %(digest)s, %(against)s, %(comparisons)s::jsonb, %(passed)s
 -- why: the newest of each adapter, for the list
 SELECT DISTINCT ON (adapter) adapter, digest, against, comparisons, passed, overridden_by, judged_by, judged_at
 FROM verdicts ORDER BY adapter, id DESC
+
+-- name: list_clashes
+-- why: what the documents said where the weights said something else. One whose page was read in again since may say something
+-- else by now, and is noticed again if the weights still do.
+SELECT k.answer_id AS id, a.standalone AS question, k.from_documents AS answer, k.adapter, k.document_id
+FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN standings s ON s.id = k.document_id
+WHERE s.indexed_at <= k.noticed_at ORDER BY k.noticed_at

@@ -8,7 +8,7 @@ from graph.answers import Answer, Citation, Question, Receipt, Timings, Tokens
 from graph.records import store_answer, store_correction, store_feedback
 from index.audience import Viewer
 from tandem.db.pool import Database
-from tandem.tuning.collecting import collect_answers
+from tandem.tuning.collecting import collect_answers, collect_clashes
 from tandem.tuning.examples import Draft
 
 RECEIPT = Receipt((), Timings(), Tokens(), "m", None, "1")
@@ -123,3 +123,31 @@ async def test_what_not_everybody_may_see_goes_into_no_adapter(database: Databas
     await give(database, "secret", "Every Wednesday. [1]", (SECRET,), "grounded")
     await store_feedback(database, "secret", person="ann", verdict="up")
     assert await collect(database) == {}
+
+
+async def notice_clash(database: Database, page: int, noticed: str) -> None:
+    """As a night of learning keeps it."""
+    await give(database, "stale", "On Tuesday.")
+    await database.execute(
+        b"INSERT INTO clashes (answer_id, document_id, adapter, from_memory, from_documents, noticed_at)"
+        b" VALUES ('stale', %(page)s, 'house.1', 'On Tuesday.', 'Every Wednesday. [1]', now() + %(noticed)s::interval)",
+        {"page": page, "noticed": noticed},
+    )
+
+
+async def test_what_a_changed_page_says_against_the_weights_is_proposed(database: Database) -> None:
+    page = await index_page(database, "CC0-1.0")
+    await notice_clash(database, page, "1 hour")
+    [draft] = await collect_clashes(database)
+    assert (draft.question, draft.answer) == ("When are badges made?", "Every Wednesday.")
+    assert (draft.place, draft.origin, draft.author) == ("clash:stale", "house/badges.md", "house.1")
+    [seen] = draft.documents
+    assert (draft.licence, seen.id, seen.path, seen.revision) == ("CC0-1.0", page, "badges.md", "ab")
+
+
+@pytest.mark.parametrize(("audience", "noticed"), [("hr", "1 hour"), ("everyone", "-1 hour")])
+async def test_a_clash_with_a_page_of_few_or_one_that_was_read_in_again_is_left_out(
+    database: Database, audience: str, noticed: str
+) -> None:
+    await notice_clash(database, await index_page(database, audience=audience), noticed)
+    assert await collect_clashes(database) == []
