@@ -179,13 +179,12 @@ def check(project: Project = PROJECT, as_json: AsJson = False) -> None:
 
 
 async def _check(project: str) -> "tuple[Finding, ...]":
-    from tandem.tuning.checks import check_examples
-    from tandem.tuning.examples import list_examples
-    from tandem.tuning.sets import list_tests
+    from tandem.tuning.checks import check_project
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        return check_examples(await list_examples(database, project, "approved"), settings, list_tests(settings))
+        _, findings = await check_project(database, settings, project)
+        return findings
 
 
 def show_findings(findings: "tuple[Finding, ...]") -> None:

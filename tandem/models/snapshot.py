@@ -27,6 +27,7 @@ class Snapshot(BaseModel):
 
     taken_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     documents: tuple[SeenDocument, ...] = ()
+    """Every revision that was seen, of one document the oldest last."""
 
     @classmethod
     def read(cls, path: Path) -> Self:

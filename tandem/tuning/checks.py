@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.support import find_numbers
+from tandem.db.pool import Database
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, Task, TuningError
+from tandem.tuning.examples import QUERIES, Example, Task, TuningError, list_examples
 from tandem.tuning.injections import find_injections
 from tandem.tuning.personal_data import find_personal_data
+from tandem.tuning.sets import list_tests
 from tandem.tuning.similarity import find_matches, find_pairs, normalise
 
 FEWEST: dict[Task, int] = {"answers": 100, "labels": 40, "format": 40, "tone": 40, "language": 40}
@@ -60,6 +62,18 @@ def check_examples(examples: Sequence[Example], settings: Settings, tests: Seque
         _check_leaks(examples, tests),
         _check_each("texts too long", examples, _find_excess),
     )
+
+
+async def check_project(
+    database: Database, settings: Settings, project: str
+) -> tuple[list[Example], tuple[Finding, ...]]:
+    """The approved examples of a project, and what is found in them. Raises DataError for a file of held-out questions
+    that cannot be read."""
+    examples = await list_examples(database, project, "approved")
+    outdated = [row["id"] for row in await database.fetch_all(QUERIES["list_outdated"], {"project": project})]
+    fault = f"{len(outdated)} examples were made from documents that changed or went since"
+    current = _finding("outdated documents", tuple(outdated), fault, map(str, outdated[:NAMED]))
+    return examples, (*check_examples(examples, settings, list_tests(settings)), current)
 
 
 def _check_number(examples: Sequence[Example]) -> Finding:

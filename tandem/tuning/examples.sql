@@ -57,3 +57,12 @@ FROM verdicts ORDER BY adapter, id DESC
 SELECT k.answer_id AS id, a.standalone AS question, k.from_documents AS answer, k.adapter, k.document_id
 FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN standings s ON s.id = k.document_id
 WHERE s.indexed_at <= k.noticed_at ORDER BY k.noticed_at
+
+-- name: list_outdated
+-- why: approved examples made from content that no document has any more, or that has expired: they would teach what was
+SELECT e.id FROM examples e
+WHERE e.project = %(project)s AND e.state = 'approved' AND EXISTS (
+    SELECT FROM jsonb_array_elements(e.documents) AS seen WHERE NOT EXISTS (
+        SELECT FROM standings s WHERE s.revision = seen ->> 'revision' AND s.state = 'indexed'
+            AND (s.expires_at IS NULL OR s.expires_at > now())))
+ORDER BY e.id

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from tandem.models.adapters import Adapters, Card
 from tandem.models.client import ChatMessage
-from tandem.models.snapshot import SeenDocument, Snapshot
+from tandem.models.snapshot import Snapshot
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError, join_licences
@@ -127,12 +127,12 @@ def begin_run(
 
 
 def take_snapshot(examples: Sequence[Example], before: Card | None) -> Snapshot:
-    """What these stand on, and what the adapter had seen that is trained on; of a document the later revision."""
-    seen: dict[int, SeenDocument] = {}
+    """What these stand on, and what the adapter had seen that is trained on: every revision, of a document the oldest
+    last. What was taught of an old one is not untaught by a newer one beside it."""
     earlier = before.snapshot.documents if before and before.snapshot else ()
-    for document in (*earlier, *(one for example in examples for one in example.documents)):
-        seen[document.id] = document
-    return Snapshot(documents=tuple(seen[identity] for identity in sorted(seen)))
+    newest_first = (*(one for example in reversed(examples) for one in example.documents), *earlier)
+    seen = {(document.id, document.revision): document for document in newest_first}
+    return Snapshot(documents=tuple(sorted(seen.values(), key=lambda document: document.id)))
 
 
 def finish_run(settings: Settings, folder: RunFolder) -> Card:

@@ -10,6 +10,7 @@ from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.tuning.collecting import collect_answers, collect_clashes
 from tandem.tuning.examples import Draft
+from tests.tuning.made import index_page
 
 RECEIPT = Receipt((), Timings(), Tokens(), "m", None, "1")
 CITATION = Citation(1, "Badges", "badges.md", "New badges are made every Wednesday.", 0.9)
@@ -79,23 +80,6 @@ async def test_a_question_back_is_no_answer_to_learn(database: Database) -> None
     await give(database, "asked", "Do you mean “Badges” or “Keys”?", (), "asked")
     await store_feedback(database, "asked", person="ann", verdict="up")
     assert await collect(database) == {}
-
-
-async def index_page(database: Database, licence: str | None = None, audience: str = "everyone") -> int:
-    """As an indexed page stands in the ledger."""
-    await database.execute(
-        b"INSERT INTO sources (name, kind, location, workspace, audience, added_by, licence)"
-        b" VALUES ('house', 'folder', '/house', '*', %(audience)s, 'ann', %(licence)s)",
-        {"licence": licence, "audience": audience},
-    )
-    row = await database.fetch_one(
-        b"INSERT INTO documents"
-        b" (source_id, path, workspace, audience, title, uri, state, content_hash, changed_at, indexed_at)"
-        b" SELECT id, 'badges.md', '*', audience, 'Badges', 'file:///badges.md', 'indexed', '\\xab', '2026-05-01',"
-        b" now() FROM sources RETURNING id"
-    )
-    assert row is not None
-    return int(row["id"])
 
 
 @pytest.mark.parametrize(
