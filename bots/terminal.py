@@ -15,6 +15,7 @@ from prompt_toolkit.history import FileHistory
 from rich.console import Console
 
 from bots.conversation import Conversation
+from bots.corrections import CorrectionRefused, keep_correction
 from bots.inbox import DATABASE_TROUBLE, Inbox
 from bots.screen import Screen
 from bots.seat import Seat, take_seat
@@ -141,8 +142,13 @@ class Chat:
         if not text:
             return "Say what the answer should have been: /correct TEXT"
         agent = self._conversation.agent
-        kept = await agent.correct_last(self._thread, user=f"terminal:{os.getuid()}", text=text)
-        return "Thank you, that is kept." if kept else "Nothing has been answered in this conversation yet."
+        last = await agent.explain_last(self._thread, self._viewer)
+        if last is None:
+            return "Nothing has been answered in this conversation yet."
+        try:
+            return await keep_correction(agent, last.id, self._viewer, user=f"terminal:{os.getuid()}", text=text)
+        except CorrectionRefused as refused:
+            return str(refused)
 
     async def _ask(self, kind: Kind, text: str) -> None:
         name = self._terminal.name

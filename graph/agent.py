@@ -8,7 +8,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict
+from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Done, Question, Verdict, cited_documents
 from graph.nodes.ask_back import ask_back
 from graph.nodes.decide import decide
 from graph.nodes.decline import decline
@@ -17,8 +17,8 @@ from graph.nodes.grounded import answer_from_passages
 from graph.nodes.recall import recall
 from graph.nodes.record import record
 from graph.nodes.retrieve import retrieve
-from graph.provenance import withhold_citations
-from graph.records import find_last_answer, store_correction, store_feedback
+from graph.provenance import is_withdrawn, withhold_citations
+from graph.records import find_last_answer, find_visible_answer, store_correction, store_feedback
 from graph.routing.decision import Router
 from graph.routing.policy import Policy
 from graph.routing.router import ServingRouter
@@ -95,10 +95,16 @@ class Agent:
         """Keeps a person's verdict; False when there is no such answer."""
         return await store_feedback(self._database, answer_id, person=user, verdict=verdict)
 
-    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
-        """Keeps what the newest answer of the conversation should have said; False when there is none."""
-        answer = await find_last_answer(self._database, conversation)
-        return answer is not None and await store_correction(self._database, answer.id, person=user, text=text)
+    async def find_answer(self, answer_id: str, viewer: Viewer) -> Answer | None:
+        """The kept answer; None if it was not given here, or stands on what the viewer could not find now."""
+        answer = await find_visible_answer(self._database, answer_id, viewer)
+        if answer and await is_withdrawn(self._database, viewer, cited_documents(answer.citations)):
+            return None
+        return answer
+
+    async def record_correction(self, answer_id: str, *, user: str, text: str) -> bool:
+        """Keeps what the answer should have said; False when there is no such answer."""
+        return await store_correction(self._database, answer_id, person=user, text=text)
 
 
 def build_graph(checkpointer: BaseCheckpointSaver[str]) -> Graph:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from graph.answers import Answer, Citation, Question, Receipt, Verdict
+from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 
@@ -44,6 +45,13 @@ async def find_answer(database: Database, question: Question) -> Answer | None:
 
 async def find_last_answer(database: Database, conversation: str) -> Answer | None:
     row = await database.fetch_one(SQL["find_last"], {"conversation": conversation})
+    return _read(row) if row else None
+
+
+async def find_visible_answer(database: Database, identity: str, viewer: Viewer) -> Answer | None:
+    """The answer, if it was given in the viewer's workspace to audiences that are all theirs."""
+    parameters = {"id": identity, "workspace": viewer.workspace, "audiences": sorted(viewer.audiences)}
+    row = await database.fetch_one(SQL["find_visible"], parameters)
     return _read(row) if row else None
 
 

@@ -6,6 +6,10 @@ SELECT * FROM answers WHERE question_id = %(question_id)s AND conversation = %(c
 -- why: /why explains the newest answer of a conversation
 SELECT * FROM answers WHERE conversation = %(conversation)s ORDER BY asked_at DESC LIMIT 1
 
+-- name: find_visible
+-- why: a button tells which answer it is under; whoever presses it elsewhere than it was given must not learn what it says
+SELECT * FROM answers WHERE id = %(id)s AND workspace = %(workspace)s AND audiences <@ %(audiences)s::text[]
+
 -- name: insert_answer
 -- why: two replicas that answer one event keep the first answer
 INSERT INTO answers (id, question_id, conversation, question, standalone, answer, route, citations, receipt, inputs,

@@ -15,6 +15,7 @@ from bots.commands import Agent
 from bots.conversation import Conversation
 from bots.discord.catchup import find_missed
 from bots.discord.commands import COMMANDS, register_commands
+from bots.discord.corrections import CorrectionButton, take_correction
 from bots.discord.feedback import FeedbackButton
 from bots.discord.incoming import Incoming
 from bots.discord.memory import Memory
@@ -66,7 +67,7 @@ class TandemClient(discord.Client):
     async def setup_hook(self) -> None:
         _, gateway, _ = await self.http.get_bot_gateway()
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
-        self.add_dynamic_items(FeedbackButton, RulingButton)
+        self.add_dynamic_items(FeedbackButton, CorrectionButton, RulingButton)
         if await register_commands(self, self.tree):
             log.info("slash commands registered")
 
@@ -77,6 +78,11 @@ class TandemClient(discord.Client):
 
     async def on_message(self, message: discord.Message) -> None:
         self._messages.put_nowait(message)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Sent forms alone: discord.py itself knows whose commands and buttons are."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await take_correction(interaction)
 
     async def on_ready(self) -> None:
         """After every new start of the gateway's session; what was missed before a mere resume, Discord replays."""

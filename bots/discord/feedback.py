@@ -1,4 +1,4 @@
-"""Thumbs below an answer. The buttons carry the answer's id, so they work whichever process shows or receives them."""
+"""The buttons below an answer. They carry its id, so they work whichever process shows or receives them."""
 
 import asyncio
 import re
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord.ui import Button, DynamicItem, View
 
+from bots.discord.corrections import CorrectionButton
 from bots.discord.interactions import IN_TIME_S, first_wins
 from bots.discord.naming import name_of
 from bots.inbox import DATABASE_TROUBLE
@@ -48,9 +49,10 @@ class FeedbackButton(DynamicItem[Button[View]], template=r"tandem:(?P<verdict>up
 
 
 def make_feedback_view(answer_id: str) -> View:
-    """Stopped from the start: discord.py need not remember it, as FeedbackButton is registered once and for all."""
+    """Stopped from the start: discord.py need not remember it, as its buttons are registered once and for all."""
     view = View(timeout=None)
     view.add_item(FeedbackButton("up", answer_id))
     view.add_item(FeedbackButton("down", answer_id))
+    view.add_item(CorrectionButton(answer_id))
     view.stop()
     return view

@@ -10,7 +10,7 @@ from discord.ui import Button, DynamicItem, View
 
 from bots.discord.escaping import lay_out
 from bots.discord.feedback import TROUBLE
-from bots.discord.interactions import first_wins
+from bots.discord.interactions import CARRY_OUT_WITHIN_S, acknowledge_first
 from bots.discord.messages import SILENT
 from bots.discord.naming import name_notice, name_of
 from bots.inbox import DATABASE_TROUBLE
@@ -20,8 +20,6 @@ from index.reviews import Ruling
 
 if TYPE_CHECKING:
     from bots.discord.client import TandemClient
-
-DECIDE_WITHIN_S = 10.0  # it is acknowledged already; a broker that is down takes two seconds of it
 
 
 class RulingButton(
@@ -39,12 +37,7 @@ class RulingButton(
         return cls(cast(Ruling, match["ruling"]), int(match["notice"]))
 
     async def callback(self, interaction: discord.Interaction["TandemClient"]) -> None:  # type: ignore[override]
-        """Only the replica that acknowledges the press carries it out."""
-        mine = False
-        with first_wins():
-            await interaction.response.defer()
-            mine = True
-        if not mine:
+        if not await acknowledge_first(interaction):
             return
         client = interaction.client
 
@@ -52,7 +45,7 @@ class RulingButton(
             return interaction.guild_id is not None and interaction.permissions.manage_guild
 
         try:
-            async with asyncio.timeout(DECIDE_WITHIN_S):
+            async with asyncio.timeout(CARRY_OUT_WITHIN_S):
                 message = await decide(
                     self._ruling,
                     self._notice_id,

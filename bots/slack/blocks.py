@@ -1,10 +1,10 @@
-"""How a finished message looks in Slack: markdown blocks, sources, the receipt and the thumbs.
+"""How a finished message looks in Slack: markdown blocks, sources, the receipt, the thumbs and buttons.
 
 Limits: 12,000 characters in all markdown blocks of a message, 3,000 in a section or context text, and about 13,200 in
 all blocks together (slackapi/bolt-js #2509).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ NOTICE = 300
 QUOTED = 200
 VERDICT_ACTION = "tandem_verdict"
 CHOICE_ACTION = "tandem_choice"
+CORRECT_ACTION = "tandem_correct"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Part:
 
 
 def lay_out(message: Message, asked: str = "") -> list[Part]:
-    """The message as one or more parts within Slack's limits; sources, receipt and thumbs close the last.
+    """The message as one or more parts within Slack's limits; sources, receipt and buttons close the last.
 
     `asked` is the question to show above the answer, where the thread does not show it.
     """
@@ -57,15 +58,20 @@ def _closing(message: Message) -> list[Block]:
         blocks.append(_context(escape_mrkdwn(message.receipt)))
     if message.feedback_for:
         blocks.append(_thumbs(message.feedback_for))
+        # a block of its own: beside feedback_buttons Slack takes no button with words
+        blocks.append(_buttons({CORRECT_ACTION: Choice("Correct", message.feedback_for)}))
     if message.choices:
-        buttons = [_button(number, choice) for number, choice in enumerate(message.choices)]
-        blocks.append({"type": "actions", "elements": buttons})
+        blocks.append(_buttons({f"{CHOICE_ACTION}_{number}": one for number, one in enumerate(message.choices)}))
     return blocks
 
 
-def _button(number: int, choice: Choice) -> Block:
-    text = {"type": "plain_text", "text": choice.label, "emoji": False}
-    return {"type": "button", "action_id": f"{CHOICE_ACTION}_{number}", "text": text, "value": choice.value}
+def _buttons(choices: Mapping[str, Choice]) -> Block:
+    """The choices by the ids of their actions."""
+    elements: list[Block] = []
+    for action, choice in choices.items():
+        text = {"type": "plain_text", "text": choice.label, "emoji": False}
+        elements.append({"type": "button", "action_id": action, "text": text, "value": choice.value})
+    return {"type": "actions", "elements": elements}
 
 
 def _list_sources(citations: Sequence[Citation]) -> str:

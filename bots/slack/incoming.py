@@ -36,7 +36,7 @@ class Incoming:
             surface="slack",
             kind="question",
             conversation=conversation,
-            viewer=self._viewer(channel),
+            viewer=self.viewer_in(channel),
             user=f"slack:{message['user']}",
             text=read_text(message.get("text") or "", self.identity.user),
             address={"channel": channel, "thread": thread, "since": ts, "user": message["user"]},
@@ -57,7 +57,7 @@ class Incoming:
             surface="slack",
             kind=kind,
             conversation=conversation or self.thread_of(channel, trigger),
-            viewer=self._viewer(channel),
+            viewer=self.viewer_in(channel),
             user=f"slack:{body['user_id']}",
             text=text,
             address=address | ({"asked": text} if kind == "question" and text else {}),
@@ -70,12 +70,13 @@ class Incoming:
             surface="slack",
             kind="review",
             conversation=self.thread_of(channel, f"review:{notice_id}"),
-            viewer=self._viewer(channel),
+            viewer=self.viewer_in(channel),
             user=f"slack:{user}",
             text=str(notice_id),
             address={"channel": channel, "since": f"{max(since - CLOCK_SLACK_S, 0):.6f}", "user": user},
         )
 
-    def _viewer(self, channel: str) -> Viewer:
+    def viewer_in(self, channel: str) -> Viewer:
+        """Who asks in this channel."""
         own = f"slack:{channel}"
         return Viewer(f"slack:{self.identity.team}", frozenset({own, *self._audiences.get(own, ())}))

@@ -115,9 +115,17 @@ class ScriptedAgent:
         self.feedback.append((answer_id, user, verdict))
         return any(answer.id == answer_id for answer in self.given.values())
 
-    async def correct_last(self, conversation: str, *, user: str, text: str) -> bool:
-        self.corrections.append((conversation, user, text))
-        return bool(self.given)
+    async def find_answer(self, answer_id: str, viewer: Viewer) -> Answer | None:
+        """Like the real one, an answer only where it was given."""
+        for asked in self.asked:
+            is_here = asked.viewer.workspace == viewer.workspace and asked.viewer.audiences <= viewer.audiences
+            if is_here and asked.id in self.given and self.given[asked.id].id == answer_id:
+                return self.given[asked.id]
+        return None
+
+    async def record_correction(self, answer_id: str, *, user: str, text: str) -> bool:
+        self.corrections.append((answer_id, user, text))
+        return any(answer.id == answer_id for answer in self.given.values())
 
 
 def make_answer(answer_id: str, question: str, text: str) -> Answer:

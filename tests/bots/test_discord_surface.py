@@ -34,6 +34,7 @@ async def test_a_mention_is_answered_with_a_reply_to_it(stage: Stage) -> None:
     assert [button["custom_id"] for button in reply.components[0]["components"]] == [
         f"tandem:up:answer-discord:{question.id}",
         f"tandem:down:answer-discord:{question.id}",
+        f"tandem:correct:answer-discord:{question.id}",
     ]
     stage.bob.say(double.general, f"{double.mention} and something else?")
     await stage.settle(events=2)

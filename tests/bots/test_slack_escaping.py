@@ -92,7 +92,7 @@ def test_a_long_answer_is_split_and_closed_once() -> None:
     assert all(len(part.blocks[0]["text"]) <= BODY for part in parts)
     assert [[block["type"] for block in part.blocks] for part in parts] == [
         *[["markdown"]] * (len(parts) - 1),
-        ["markdown", "section", "context", "context_actions"],
+        ["markdown", "section", "context", "context_actions", "actions"],
     ]
     shown = " ".join(visible_text({"blocks": part.blocks}) for part in parts)
     assert [int(n) for n in re.findall(r"Paragraph (\d+):", shown)] == list(range(50))

@@ -9,6 +9,7 @@ from functools import partial
 import aiohttp
 import pytest
 
+from bots.corrections import KEPT
 from bots.inbox import Inbox
 from bots.slack.app import serve_slack
 from bots.slack.receiving import PATH
@@ -54,6 +55,12 @@ async def test_events_commands_and_clicks_arrive(slack: SlackDouble, url: str, a
 
     assert (await slack.click(reply, feedback_values(reply)[0])).statuses == [200]
     assert [verdict for _, _, verdict in agent.feedback] == ["up"]
+
+    assert (await slack.press(reply, "Correct")).statuses == [200]
+    [form] = slack.views.forms
+    assert (await slack.send(form, "hi and bye")).statuses == [200]
+    assert [text for _, _, text in agent.corrections] == ["hi and bye"]
+    assert form.text == KEPT
 
     delivery = await slack.command("/ask", "and you?")
     assert (delivery.acknowledged, delivery.response) == (True, None)

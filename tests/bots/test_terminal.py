@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import re
 import uuid
 from collections import defaultdict
@@ -180,8 +181,19 @@ class TestChat:
         assert "/correct TEXT" in output.getvalue()
         await chat.take("/correct By hand.")
         assert "Thank you, that is kept." in output.getvalue()
-        assert [text for _, _, text in agent.corrections] == ["Because.", "By hand."]
-        assert {conversation for conversation, _, _ in agent.corrections} == {agent.asked[0].conversation}
+        assert "tandem tune review" in output.getvalue()
+        [answer] = agent.given.values()
+        assert agent.corrections == [(answer.id, f"terminal:{os.getuid()}", "By hand.")]
+
+    async def test_a_correction_that_corrects_nothing_or_is_too_long_is_refused(
+        self, chat: Chat, agent: ScriptedAgent, output: io.StringIO
+    ) -> None:
+        await chat.take("How?")
+        await chat.take("/correct You said:  How?")
+        assert "That is what the answer says already." in output.getvalue()
+        await chat.take("/correct " + "x" * 3001)
+        assert "The correction has 3,001 characters; I keep at most 3,000." in " ".join(output.getvalue().split())
+        assert agent.corrections == []
 
     async def test_without_a_database_it_says_so_and_goes_on(
         self, chat: Chat, agent: ScriptedAgent, output: io.StringIO, monkeypatch: pytest.MonkeyPatch

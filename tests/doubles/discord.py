@@ -86,6 +86,22 @@ class Person:
         data = {"custom_id": button["custom_id"], "component_type": button["type"]}
         return self._interact(InteractionType.MESSAGE_COMPONENT, channel, data, message)
 
+    def send(self, shown: Interaction, text: str) -> Interaction:
+        """Sends the form with which the bot answered a press, with this text in its one input."""
+        assert shown.modal is not None, "the bot showed no form"
+        [label] = shown.modal["components"]
+        field = label["component"]
+        assert 0 < len(text) <= field["max_length"], "the client would not send this"
+        sent = {key: field[key] for key in ("type", "id", "custom_id")} | {"value": text}
+        data = {
+            "custom_id": shown.modal["custom_id"],
+            "components": [{"type": label["type"], "id": label["id"], "component": sent}],
+        }
+        backend = self._double.backend
+        channel, source = backend.get_channel(shown.channel_id), shown.source_message_id
+        message = backend.get_message(shown.channel_id, source) if source else None
+        return self._interact(InteractionType.MODAL_SUBMIT, channel, data, message)
+
     def _find(self, channel: Channel, name: str) -> dict[str, Any]:
         backend = self._double.backend
         command = backend.find_command(name, channel.guild_id)

@@ -21,6 +21,7 @@ from tandem.settings import Settings
 from tests.doubles.slack_api import WebApi
 from tests.doubles.slack_blocks import SlackFault, check_content
 from tests.doubles.slack_delivery import Deliverer, Delivery
+from tests.doubles.slack_views import Form, Views
 from tests.doubles.slack_workspace import APP_ID, BOT_USER, TEAM, Channel, Message, Workspace, visible_text
 
 SCOPES = (
@@ -66,6 +67,8 @@ class SlackDouble:
         self.deliverer = Deliverer(self.signing_secret)
         self.api = WebApi(self.workspace, self._announce)
         self.api.scopes = set(SCOPES.split(","))
+        self.views = Views()
+        self.api.methods["views.open"] = self.views.open
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._unavailable: set[str] = set()
         self._posted_at: dict[str, float] = {}
@@ -183,22 +186,8 @@ class SlackDouble:
             if value in (element["positive_button"]["value"], element["negative_button"]["value"])
         )
         pressed = "positive" if element["positive_button"]["value"] == value else "negative"
-        return await self.deliverer.send(
-            "interactive",
-            self._press(message, user)
-            | {
-                "actions": [
-                    {
-                        "type": "feedback_buttons",
-                        "action_id": element.get("action_id", "generated"),
-                        "block_id": block.get("block_id", "generated"),
-                        "text": element[f"{pressed}_button"]["text"],
-                        "value": value,
-                        "action_ts": self.workspace.next_ts(),
-                    }
-                ],
-            },
-        )
+        action = {"type": "feedback_buttons", "text": element[f"{pressed}_button"]["text"], "value": value}
+        return await self._act(message, user, block, action | {"action_id": element.get("action_id", "generated")})
 
     async def press(self, message: Message, label: str, *, user: str = "U1") -> Delivery:
         """A person presses the button under the message that begins with this label."""
@@ -209,36 +198,33 @@ class SlackDouble:
             for element in block["elements"]
             if element["text"]["text"].startswith(label)
         )
+        action = {key: element[key] for key in ("type", "action_id", "text", "value")}
+        return await self._act(message, user, block, action)
+
+    async def send(self, form: Form, text: str) -> Delivery:
+        """The person who sees the form sends it with this text in its one input."""
+        delivery = await self.deliverer.send("interactive", self.views.submission(form, text))
+        self.views.settle(form, delivery)
+        return delivery
+
+    async def _act(self, message: Message, user: str, block: dict[str, Any], action: dict[str, Any]) -> Delivery:
+        identified = {"block_id": block.get("block_id", "generated"), "action_ts": self.workspace.next_ts()}
         return await self.deliverer.send(
             "interactive",
-            self._press(message, user)
-            | {
-                "actions": [
-                    {
-                        "type": "button",
-                        "action_id": element["action_id"],
-                        "block_id": block.get("block_id", "generated"),
-                        "text": element["text"],
-                        "value": element["value"],
-                        "action_ts": self.workspace.next_ts(),
-                    }
-                ],
+            {
+                "type": "block_actions",
+                "team": {"id": TEAM, "domain": "tandem"},
+                "user": {"id": user, "team_id": TEAM},
+                "api_app_id": APP_ID,
+                "token": "unused",
+                "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
+                "trigger_id": self.views.issue_trigger(user),
+                "channel": {"id": message["channel"], "name": "general"},
+                "message": _shown(message),
+                "response_url": self._issue_response_url(message["channel"], user),
+                "actions": [action | identified],
             },
         )
-
-    def _press(self, message: Message, user: str) -> dict[str, Any]:
-        return {
-            "type": "block_actions",
-            "team": {"id": TEAM, "domain": "tandem"},
-            "user": {"id": user, "team_id": TEAM},
-            "api_app_id": APP_ID,
-            "token": "unused",
-            "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
-            "trigger_id": uuid.uuid4().hex,
-            "channel": {"id": message["channel"], "name": "general"},
-            "message": _shown(message),
-            "response_url": self._issue_response_url(message["channel"], user),
-        }
 
     # What can be seen
 

@@ -46,12 +46,14 @@ async def test_what_has_expired_is_cited_by_no_recorded_answer_either(
     first = await ask(agent, asked)
     assert [event async for event in agent.answer(asked)] == [Done(first)]
     assert (await agent.explain_last("thread", EVERYBODY)) == first
+    assert (await agent.find_answer(first.id, EVERYBODY)) == first
     await set_on_house(database, settings, Terms(expires_at=datetime.now(UTC)), "expires_at")
 
     explained = await agent.explain_last("thread", EVERYBODY)
     assert explained is not None
     assert explained.citations[0].is_withheld
     assert "badges" not in repr(explained.citations)
+    assert await agent.find_answer(first.id, EVERYBODY) is None
     again = await ask(agent, asked)
     assert not any(citation.uri.endswith("badges.md") for citation in again.citations)
     assert "Wednesday" not in again.answer

@@ -45,7 +45,7 @@ class Desk:
 
 
 def register_listeners(app: AsyncApp, desk: Desk) -> None:
-    from bots.slack.listeners import ask, feedback, mention, message, reindex, review, sources, why
+    from bots.slack.listeners import ask, correction, feedback, mention, message, reindex, review, sources, why
 
-    for listener in (mention, message, ask, reindex, sources, why, feedback, review):
+    for listener in (mention, message, ask, reindex, sources, why, feedback, correction, review):
         listener.register(app, desk)
