@@ -9,7 +9,7 @@ NATIVE := -DGGML_NATIVE=ON $(if $(filter x86_64 amd64,$(shell uname -m)),-DCMAKE
 CMAKE_ARGS ?= $(NATIVE)
 export CMAKE_ARGS
 
-.PHONY: chat test check tune reader lock clean
+.PHONY: chat test check tune reader reader-card lock clean
 .DEFAULT_GOAL := chat
 
 chat: .venv/serve
@@ -49,12 +49,17 @@ tune: .venv-tune/ready
 	@.venv-tune/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# The adapter that ships (docs/reader.md): DATA is the folder of its data sets, RUN a folder for the run.
+# The adapter that ships (docs/reader.md): DATA is the folder of its data sets, RUN a folder for the run. Its card comes
+# last, when its figures stand in docs/reader.md.
 reader: .venv/serve tune
 	$(BIN)/python -m tandem.tuning.manners.course "$(DATA)" "$(RUN)"
 	.venv-tune/bin/python -m tandem.tuning.trainer "$(RUN)"
-	$(BIN)/python -m tandem.tuning.manners.shipping "$(RUN)/adapter.gguf" docs/reader.md
+	$(BIN)/python -m tandem.tuning.manners.shipping "$(RUN)/adapter.gguf"
 	$(BIN)/python -m tandem.tuning.manners.bar "$(DATA)" graph/reading.json
+	@echo "Now take its figures, write them into docs/reader.md, and: make reader-card RUN=\"$(RUN)\""
+
+reader-card: .venv/serve
+	$(BIN)/python -m tandem.tuning.manners.shipping "$(RUN)/adapter.gguf" docs/reader.md
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock

@@ -29,6 +29,7 @@ class Appraised:
     wanted: str
     citations: tuple[Citation, ...]
     person: str
+    is_corrected: bool
 
 
 def answer_id(question: Question) -> str:

@@ -37,12 +37,12 @@ ON CONFLICT (answer_id, person) DO UPDATE SET text = excluded.text, given_at = n
 -- name: list_appraised
 -- why: what people corrected, or approved while nobody disapproved, is what an adapter may learn from
 SELECT a.id, a.conversation, a.standalone AS question, coalesce(c.text, a.answer) AS wanted, a.citations,
-    coalesce(c.person, f.person) AS person
+    coalesce(c.person, f.person) AS person, c.text IS NOT NULL AS is_corrected
 FROM answers a
 LEFT JOIN LATERAL (
     SELECT text, person FROM corrections WHERE answer_id = a.id ORDER BY given_at DESC LIMIT 1) c ON true
 LEFT JOIN LATERAL (
     SELECT person FROM feedback WHERE answer_id = a.id AND verdict = 'up' ORDER BY given_at LIMIT 1) f ON true
-WHERE c.text IS NOT NULL OR (a.route <> 'declined' AND f.person IS NOT NULL
+WHERE c.text IS NOT NULL OR (a.route NOT IN ('asked', 'declined') AND f.person IS NOT NULL
     AND NOT EXISTS (SELECT FROM feedback WHERE answer_id = a.id AND verdict = 'down'))
 ORDER BY a.asked_at

@@ -29,9 +29,9 @@ class Staleness:
 
 
 def find_staleness(best: Sequence[Standing], snapshot: Snapshot | None, now: datetime) -> Staleness:
-    """Of the best documents, the best first. One that the adapter has seen is stale with another revision; one that it
-    has not, if it changed since: the weights may know its subject from elsewhere, as it was then. Content that it has
-    seen is not stale, under whichever name: another database, or a source added anew, may give it another."""
+    """Of the best documents, the best first. One that the adapter has seen is stale if that was, or was also, another
+    revision. One that it has not is stale if it changed since, as the weights may know its subject from elsewhere; but
+    not if its very content was seen under another name, which another database or a source added anew gives it."""
     due = bool(best) and best[0].is_due
     expires = best[0].expires_at if best else None
     left = (expires - now).total_seconds() / 86400 if expires else None
@@ -39,10 +39,12 @@ def find_staleness(best: Sequence[Standing], snapshot: Snapshot | None, now: dat
         return Staleness(due=due, expires_in_days=left)
     revisions = snapshot.revisions
     for document in best:
-        if document.revision in revisions.values():
-            continue
         seen = revisions.get((document.source, document.path))
-        later = document.changed_at is not None and document.changed_at > snapshot.taken_at
-        if seen is not None or later:
+        if seen is None:
+            later = document.changed_at is not None and document.changed_at > snapshot.taken_at
+            stale = later and {document.revision} not in revisions.values()
+        else:
+            stale = seen != {document.revision}
+        if stale:
             return Staleness(snapshot.taken_at, document.id, document.title, document.changed_at, due, left)
     return Staleness(snapshot.taken_at, due=due, expires_in_days=left)

@@ -54,17 +54,17 @@ async def _add(drafts: "list[Any]", project: str, task: Task, approve: bool, as_
 
 @commands.command("collect")
 def collect(project: Project = PROJECT, approve: Approve = False, as_json: AsJson = False) -> None:
-    """Propose what people approved or corrected in chat."""
+    """Propose what people approved or corrected in chat, and what changed documents say against the weights."""
     run(_collect(project, approve, as_json))
 
 
 async def _collect(project: str, approve: bool, as_json: bool) -> None:
-    from tandem.tuning.collecting import collect_answers
+    from tandem.tuning.collecting import collect_answers, collect_clashes
     from tandem.tuning.examples import add_examples
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        drafts = await collect_answers(database)
+        drafts = [*await collect_answers(database), *await collect_clashes(database)]
         by = operator() if approve else None
         added = await add_examples(database, drafts, project=project, task="answers", approved_by=by)
     _tell_added(project, len(drafts), added, approve, as_json)
@@ -74,7 +74,9 @@ async def _collect(project: str, approve: bool, as_json: bool) -> None:
 def draft(
     docs: Annotated[str | None, typer.Option(help="The source to draft from; all of them by default.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Passages to ask about.")] = 50,
-    licence: Annotated[str, typer.Option(help="Of documents that state none.")] = "own",
+    licence: Annotated[
+        str, typer.Option(help="Of documents that state none; `own` is what you wrote yourself.")
+    ] = "unknown",
     project: Project = PROJECT,
     as_json: AsJson = False,
 ) -> None:
@@ -177,13 +179,12 @@ def check(project: Project = PROJECT, as_json: AsJson = False) -> None:
 
 
 async def _check(project: str) -> "tuple[Finding, ...]":
-    from tandem.tuning.checks import check_examples
-    from tandem.tuning.examples import list_examples
-    from tandem.tuning.sets import list_tests
+    from tandem.tuning.checks import check_project
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        return check_examples(await list_examples(database, project, "approved"), settings, list_tests(settings))
+        _, findings = await check_project(database, settings, project)
+        return findings
 
 
 def show_findings(findings: "tuple[Finding, ...]") -> None:

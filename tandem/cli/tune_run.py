@@ -96,13 +96,10 @@ async def _gate(adapter: str, override: str | None, as_json: bool) -> None:
 
 
 async def _split(database: "Database", settings: "Settings", project: str) -> "dict[Side, list[Example]]":
-    from tandem.tuning.checks import ExamplesRefused, check_examples
-    from tandem.tuning.examples import list_examples
-    from tandem.tuning.sets import list_tests
+    from tandem.tuning.checks import ExamplesRefused, check_project
     from tandem.tuning.split import split_examples
 
-    examples = await list_examples(database, project, "approved")
-    findings = check_examples(examples, settings, list_tests(settings))
+    examples, findings = await check_project(database, settings, project)
     if not all(finding.passed for finding in findings):
         raise ExamplesRefused(findings)
     return await split_examples(database, project, examples)

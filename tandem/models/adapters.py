@@ -76,14 +76,18 @@ class Adapters:
         return next((card for card in promoted if card), None) or next(packaged, None)
 
     def add(self, source: Path, card: Card) -> Card:
-        """Copies the file in and writes its card; an adapter of the same name is replaced, unless it was promoted: what
-        is in service changes through the gate alone. Returns the card with the file's digest. Raises WeightsError, and
-        changes nothing then."""
-        if not NAME.fullmatch(card.name) or card.name == IN_SERVICE:
+        """Copies the file in and writes its card; an adapter of the same name is replaced, unless it was promoted or
+        comes with Tandem: what is in service changes through the gate alone. Returns the card with the file's digest.
+        Raises WeightsError, and changes nothing then."""
+        if not NAME.fullmatch(card.name) or card.name in (IN_SERVICE, PACKAGED):
             raise WeightsError(
-                f"'{card.name}' is no name for an adapter.",
-                remedy=f"Use letters, digits, dots, dashes and underscores; '{IN_SERVICE}' means what is in service.",
+                f"'{card.name}' is no name for an adapter of yours.",
+                remedy="Use letters, digits, dots, dashes and underscores;"
+                f" '{IN_SERVICE}' means what is in service, '{PACKAGED}' what comes with Tandem.",
             )
+        return self._add(source, card)
+
+    def _add(self, source: Path, card: Card) -> Card:
         gguf.read_header(source)
         self.folder.mkdir(parents=True, exist_ok=True)
         card = card.model_copy(update={"digest": digest_of(source, self.folder.parent)})
@@ -106,7 +110,7 @@ class Adapters:
                 return
             card, installed = _read(path), self.folder / path.name
             if not installed.exists() or _read(installed).digest != digest_of(source, self.folder.parent):
-                self.add(source, card)
+                self._add(source, card)
 
     def remove(self, name: str) -> None:
         """A server that has it loaded drops it with the last answer under it. Raises WeightsError if there is none, or

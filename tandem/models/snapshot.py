@@ -1,5 +1,6 @@
 """The training snapshot: which versions of which documents an adapter has seen. It knows nothing of later ones."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ class Snapshot(BaseModel):
 
     taken_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     documents: tuple[SeenDocument, ...] = ()
+    """Every revision that was seen."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -40,6 +42,9 @@ class Snapshot(BaseModel):
             ) from error
 
     @property
-    def revisions(self) -> Mapping[tuple[str, str], str]:
-        """The revision that was seen, by source and path."""
-        return {(document.source, document.path): document.revision for document in self.documents}
+    def revisions(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        """The revisions that were seen, by source and path."""
+        seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for document in self.documents:
+            seen[document.source, document.path].add(document.revision)
+        return {name: frozenset(revisions) for name, revisions in seen.items()}

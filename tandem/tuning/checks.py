@@ -1,13 +1,17 @@
 """The checks before any training: each says in a line what it found, and whether that forbids it."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from graph.support import find_numbers
+from tandem.db.pool import Database
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, Task, TuningError
+from tandem.tuning.examples import QUERIES, Example, Task, TuningError, list_examples
 from tandem.tuning.injections import find_injections
 from tandem.tuning.personal_data import find_personal_data
+from tandem.tuning.sets import list_tests
 from tandem.tuning.similarity import find_matches, find_pairs, normalise
 
 FEWEST: dict[Task, int] = {"answers": 100, "labels": 40, "format": 40, "tone": 40, "language": 40}
@@ -19,6 +23,9 @@ LONGEST = 3_500
 """Characters; a lesson of more than 1,024 tokens is not trained on."""
 NAMED = 5
 """Examples that a line names."""
+_QUESTION = re.compile(r"^Question:", re.MULTILINE)
+_TURNS = frozenset({"who", "whom", "whose", "when", "where", "why", "how", "not", "no", "never"})
+"""Words that make another question of the same terms."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,18 @@ def check_examples(examples: Sequence[Example], settings: Settings, tests: Seque
     )
 
 
+async def check_project(
+    database: Database, settings: Settings, project: str
+) -> tuple[list[Example], tuple[Finding, ...]]:
+    """The approved examples of a project, and what is found in them. Raises DataError for a file of held-out questions
+    that cannot be read."""
+    examples = await list_examples(database, project, "approved")
+    outdated = [row["id"] for row in await database.fetch_all(QUERIES["list_outdated"], {"project": project})]
+    fault = f"{len(outdated)} examples were made from documents that changed or went since"
+    current = _finding("outdated documents", tuple(outdated), fault, map(str, outdated[:NAMED]))
+    return examples, (*check_examples(examples, settings, list_tests(settings)), current)
+
+
 def _check_number(examples: Sequence[Example]) -> Finding:
     tasks = Counter(example.task for example in examples)
     labels = Counter(example.answer for example in examples if example.task == "labels")
@@ -89,15 +108,38 @@ def _check_duplicates(examples: Sequence[Example]) -> Finding:
 
 
 def _check_contradictions(examples: Sequence[Example]) -> Finding:
-    asked: defaultdict[tuple[str, ...], list[Example]] = defaultdict(list)
-    for example in examples:
-        asked[tuple(normalise(turn.content) for turn in example.messages[:-1])].append(example)
+    """The same is asked in nearly the same words, after the same turns and on the same passages."""
+    asked = [_split_asked(example) for example in examples]
     torn = [
-        same for same in asked.values() if len({normalise(example.answer) or example.answer for example in same}) > 1
+        (examples[pair.left], examples[pair.right])
+        for pair in find_pairs([question for _, question in asked], fewest=1)
+        if asked[pair.left][0] == asked[pair.right][0]
+        and _turn(asked[pair.left][1]) == _turn(asked[pair.right][1])
+        and _answer(examples[pair.left]) != _answer(examples[pair.right])
     ]
-    named = [" and ".join(str(example.id) for example in same[:3]) for same in torn[:NAMED]]
-    ids = tuple(sorted(example.id for same in torn for example in same))
-    return _finding("contradictions", ids, f"{len(torn)} questions have different answers", named)
+    named = [f"{one.id} and {other.id}" for one, other in torn[:NAMED]]
+    ids = tuple(sorted({example.id for pair in torn for example in pair}))
+    return _finding("contradictions", ids, f"{len(torn)} pairs ask the same and have different answers", named)
+
+
+def _split_asked(example: Example) -> tuple[str, str]:
+    """What comes before the question, earlier turns and passages, as words; and the question."""
+    passages, question = _split_passages(example.question)
+    return normalise(" ".join([*(turn.content for turn in example.messages[:-2]), passages])), question
+
+
+def _split_passages(asked: str) -> tuple[str, str]:
+    *passages, question = _QUESTION.split(asked)
+    return " ".join(passages), question
+
+
+def _turn(question: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What two questions of nearly the same words have to share to ask the same."""
+    return frozenset(find_numbers(question)), _TURNS.intersection(normalise(question).split())
+
+
+def _answer(example: Example) -> str:
+    return normalise(example.answer) or example.answer
 
 
 def _check_each(check: str, examples: Sequence[Example], find: Callable[[str], tuple[str, ...]]) -> Finding:
@@ -110,7 +152,7 @@ def _check_licences(examples: Sequence[Example], settings: Settings) -> Finding:
     allowed = {licence.casefold() for licence in settings.training_licences}
     forbidden: defaultdict[str, list[int]] = defaultdict(list)
     for example in examples:
-        if example.licence.casefold() not in allowed:
+        if not allowed.issuperset(licence.casefold() for licence in example.licences):
             forbidden[example.licence].append(example.id)
     ids = tuple(sorted(identity for ids in forbidden.values() for identity in ids))
     named = [f"{licence} of {len(ids)}" for licence, ids in forbidden.items()]
@@ -118,20 +160,17 @@ def _check_licences(examples: Sequence[Example], settings: Settings) -> Finding:
 
 
 def _check_leaks(examples: Sequence[Example], tests: Sequence[str]) -> Finding:
-    asked = {normalise(test) for test in tests}
-    leaked = {at for at, example in enumerate(examples) if normalise(example.question) in asked}
-    leaked |= {pair.left for pair in find_matches([example.question for example in examples], tests)}
-    leaked |= {at for at, example in enumerate(examples) if _quotes_any(example, asked)}
+    """Whether one is asked in nearly the same words, passages left out, or stands as a line in what is asked."""
+    known = {normalise(test) for test in tests}
+    said = [(at, turn.content) for at, one in enumerate(examples) for turn in one.messages[:-1] if turn.role == "user"]
+    leaked = {said[pair.left][0] for pair in find_matches([_split_passages(text)[1] for _, text in said], tests)}
+    leaked |= {
+        at for at, text in said if any(normalise(line.removeprefix("Question:")) in known for line in text.splitlines())
+    }
     ids = tuple(examples[at].id for at in sorted(leaked))
     return _finding(
         "test questions", ids, f"{len(ids)} examples hold a question that adapters are judged by", map(str, ids[:NAMED])
     )
-
-
-def _quotes_any(example: Example, asked: set[str]) -> bool:
-    """Whether a line of it is such a question: in a prompt with passages the question stands under them."""
-    lines = (line for turn in example.messages[:-1] if turn.role == "user" for line in turn.content.splitlines())
-    return any(normalise(line.removeprefix("Question:")) in asked for line in lines)
 
 
 def _find_excess(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ They are proposed first; only what a person approved trains.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -21,6 +21,7 @@ State = Literal["proposed", "approved", "rejected"]
 TASKS: tuple[Task, ...] = get_args(Task)
 PROJECT = "house"
 """The project of whoever names none."""
+_AND = " AND "
 QUERIES = load_queries("tandem.tuning", "examples.sql")
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 
@@ -60,6 +61,11 @@ class Draft(BaseModel):
         return self
 
     @property
+    def licences(self) -> list[str]:
+        """Of all whose words it holds."""
+        return self.licence.split(_AND)
+
+    @property
     def question(self) -> str:
         return self.messages[-2].content
 
@@ -69,7 +75,8 @@ class Draft(BaseModel):
 
     @property
     def text(self) -> str:
-        return "\n".join(turn.content for turn in self.messages)
+        """The turns as paragraphs: what one says ends with it."""
+        return "\n\n".join(turn.content for turn in self.messages)
 
 
 class Example(Draft):
@@ -96,6 +103,10 @@ class Count(BaseModel):
 
 _DOCUMENTS = TypeAdapter(tuple[SeenDocument, ...])
 _MESSAGES = TypeAdapter(tuple[Turn, ...])
+
+
+def join_licences(licences: Iterable[str]) -> str:
+    return _AND.join(sorted(set(licences)))
 
 
 async def add_examples(

@@ -1,13 +1,17 @@
 -- name: add_example
--- why: what was added before from the same place is the same example; one whose words changed needs a person again
-INSERT INTO examples (project, task, messages, place, origin, licence, author, documents, state, reviewed_by, reviewed_at)
-VALUES (%(project)s, %(task)s, %(messages)s::jsonb, %(place)s, %(origin)s, %(licence)s, %(author)s,
-        %(documents)s::jsonb, %(state)s, %(reviewed_by)s, CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
+-- why: what was added before from the same place is the same example; one whose words changed there needs a person again, and
+-- what a person edited since stays. So its words are compared as they were added.
+INSERT INTO examples (project, task, messages, added_hash, place, origin, licence, author, documents, state, reviewed_by,
+    reviewed_at)
+VALUES (%(project)s, %(task)s, %(messages)s::jsonb, md5(%(messages)s::jsonb::text), %(place)s, %(origin)s, %(licence)s,
+        %(author)s, %(documents)s::jsonb, %(state)s, %(reviewed_by)s,
+        CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
 ON CONFLICT (project, place) DO UPDATE SET task = excluded.task, messages = excluded.messages,
-    origin = excluded.origin, licence = excluded.licence, author = excluded.author, documents = excluded.documents,
-    state = excluded.state, reviewed_by = excluded.reviewed_by, reviewed_at = excluded.reviewed_at, added_at = now()
-WHERE (examples.messages, examples.origin, examples.licence, examples.task)
-    IS DISTINCT FROM (excluded.messages, excluded.origin, excluded.licence, excluded.task)
+    added_hash = excluded.added_hash, origin = excluded.origin, licence = excluded.licence, author = excluded.author,
+    documents = excluded.documents, state = excluded.state, reviewed_by = excluded.reviewed_by,
+    reviewed_at = excluded.reviewed_at, added_at = now()
+WHERE (examples.added_hash, examples.origin, examples.licence, examples.task)
+    IS DISTINCT FROM (excluded.added_hash, excluded.origin, excluded.licence, excluded.task)
     OR (examples.state = 'proposed' AND excluded.state = 'approved')
 
 -- name: list_examples
@@ -46,3 +50,19 @@ VALUES (%(adapter)s, %(digest)s, %(against)s, %(comparisons)s::jsonb, %(passed)s
 -- why: the newest of each adapter, for the list
 SELECT DISTINCT ON (adapter) adapter, digest, against, comparisons, passed, overridden_by, judged_by, judged_at
 FROM verdicts ORDER BY adapter, id DESC
+
+-- name: list_clashes
+-- why: what the documents said where the weights said something else. One whose page was read in again since may say something
+-- else by now, and is noticed again if the weights still do.
+SELECT k.answer_id AS id, a.standalone AS question, k.from_documents AS answer, k.adapter, k.document_id
+FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN standings s ON s.id = k.document_id
+WHERE s.indexed_at <= k.noticed_at ORDER BY k.noticed_at
+
+-- name: list_outdated
+-- why: approved examples made from content that no document has any more, or that has expired: they would teach what was
+SELECT e.id FROM examples e
+WHERE e.project = %(project)s AND e.state = 'approved' AND EXISTS (
+    SELECT FROM jsonb_array_elements(e.documents) AS seen WHERE NOT EXISTS (
+        SELECT FROM standings s WHERE s.revision = seen ->> 'revision' AND s.state = 'indexed'
+            AND (s.expires_at IS NULL OR s.expires_at > now())))
+ORDER BY e.id

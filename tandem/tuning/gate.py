@@ -13,8 +13,8 @@ from tandem.tuning.judging import OnProgress, judge
 from tandem.tuning.sets import JudgedSet
 from tandem.tuning.verdict import Verdict, keep_verdict
 
-FEWEST_HELD_OUT = 8
-"""Examples; fewer show nothing."""
+FEWEST_HELD_OUT, FEWEST_ORIGINS = 8, 2
+"""Examples, and origins of theirs; fewer show nothing."""
 
 
 async def pass_gate(
@@ -36,10 +36,11 @@ async def pass_gate(
     before = registry.in_service(base)
     if before == card:
         raise TuningError(f"{card.name} is in service already.", remedy="`tandem model rollback` takes it out.")
-    held_out = sum(len(one.questions) for one in sets if one.is_held_out)
-    if held_out < FEWEST_HELD_OUT:
+    held_out = [group for one in sets if one.is_held_out for group in one.groups]
+    if len(held_out) < FEWEST_HELD_OUT or len(set(held_out)) < FEWEST_ORIGINS:
         raise TuningError(
-            f"{card.name} is judged by {held_out} held-out examples; {FEWEST_HELD_OUT} are the least.",
+            f"{card.name} is judged by {len(held_out)} held-out examples of {len(set(held_out))} origins;"
+            f" {FEWEST_HELD_OUT} of {FEWEST_ORIGINS} are the least.",
             remedy="Add examples of more origins and run again.",
         )
     against = before.name if before else None

@@ -32,6 +32,7 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "a command to run": (r"\b(curl|wget)\b[^|\n]{0,200}\|\s*(ba|z)?sh\b", r"\brm -rf /"),
 }
 _FORMS = {name: re.compile("|".join(forms), re.IGNORECASE | re.MULTILINE) for name, forms in _PATTERNS.items()}
+_WRAPPED = re.compile(r"(?<=\S)[ \t]*\r?\n[ \t]*(?=\S)")
 _INVISIBLE = frozenset("\u200b\u200c\u2060\u2061\u2062\u2063\ufeff\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 
 
@@ -45,8 +46,9 @@ def _find(text: str) -> Iterator[str]:
     if len(plain) < len(text):
         yield "invisible characters"
     plain = unicodedata.normalize("NFKC", plain)
+    flowing = _WRAPPED.sub(" ", plain)  # a sentence goes on over the end of a line
     for name, form in _FORMS.items():
-        if form.search(plain):
+        if form.search(plain) or form.search(flowing):
             yield name
 
 

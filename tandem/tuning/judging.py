@@ -46,13 +46,15 @@ async def judge(
 
 def _compare(marks: Sequence[tuple[JudgedSet, list[float], list[float]]]) -> tuple[Comparison, ...]:
     """The held-out examples together must gain; each task of them must not lose."""
-    held = [(old, new) for judged, old, new in marks if judged.is_held_out]
+    held = [one for one in marks if one[0].is_held_out]
     comparisons = [
-        compare(judged.name, old, new, must_gain=judged.is_held_out and len(held) == 1) for judged, old, new in marks
+        compare(judged.name, old, new, groups=judged.groups, must_gain=judged.is_held_out and len(held) == 1)
+        for judged, old, new in marks
     ]
     if len(held) > 1:
-        before, after = ([value for one in column for value in one] for column in zip(*held, strict=True))
-        comparisons.insert(0, compare("all tasks", before, after, must_gain=True))
+        groups = [group for judged, _, _ in held for group in judged.groups]
+        before, after = [value for _, old, _ in held for value in old], [value for _, _, new in held for value in new]
+        comparisons.insert(0, compare("all tasks", before, after, groups=groups, must_gain=True))
     return tuple(comparisons)
 
 

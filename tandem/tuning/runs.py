@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 from tandem.models.adapters import Adapters, Card
 from tandem.models.client import ChatMessage
-from tandem.models.snapshot import SeenDocument, Snapshot
+from tandem.models.snapshot import Snapshot
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.examples import Example, TuningError, join_licences
 from tandem.tuning.lesson import Lesson, write_lessons
 from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress
 from tandem.tuning.split import Side
@@ -127,11 +127,11 @@ def begin_run(
 
 
 def take_snapshot(examples: Sequence[Example], before: Card | None) -> Snapshot:
-    """What these stand on, and what the adapter had seen that is trained on; of a document the later revision."""
-    seen: dict[tuple[str, str], SeenDocument] = {}
+    """What these stand on, and what the adapter had seen that is trained on: every revision. What was taught of an old
+    one is not untaught by a newer one beside it."""
     earlier = before.snapshot.documents if before and before.snapshot else ()
-    for document in (*earlier, *(one for example in examples for one in example.documents)):
-        seen[document.source, document.path] = document
+    all_seen = (*earlier, *(one for example in examples for one in example.documents))
+    seen = {(document.source, document.path, document.revision): document for document in all_seen}
     return Snapshot(documents=tuple(seen[name] for name in sorted(seen)))
 
 
@@ -162,7 +162,7 @@ def _draft_card(
         digest="",
         base=weights["name"],
         base_digest=weights["digest"],
-        licence=" AND ".join(sorted({example.licence for example in taught})),
+        licence=join_licences(licence for example in taught for licence in example.licences),
         snapshot=take_snapshot(taught, before),
         text=text,
     )

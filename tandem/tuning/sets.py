@@ -1,19 +1,20 @@
 """What adapters are judged by: the held-out examples, questions on passages, and general ones, to notice forgetting."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from graph.prompts import ask_directly
 from graph.reading import read_passages
 from tandem.evals.grading import best_f1, contains
+from tandem.evals.rows import read_rows
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError
+from tandem.tuning.examples import Example
 from tandem.tuning.hits import make_hit
 from tandem.tuning.marks import mark
 
@@ -27,9 +28,17 @@ Asked = Callable[[ModelClient, str], Awaitable[float]]
 
 @dataclass(frozen=True)
 class JudgedSet:
+    """`origins`: of each question, where some share one."""
+
     name: str
     questions: tuple[Asked, ...]
     is_held_out: bool = False
+    origins: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[Hashable, ...]:
+        """Of each question: those of one group stand or fall together."""
+        return self.origins or tuple((self.name, at) for at in range(len(self.questions)))
 
 
 class OnPassages(BaseModel):
@@ -72,10 +81,11 @@ class _Question(BaseModel):
 
 
 def make_sets(held_out: Sequence[Example]) -> tuple[JudgedSet, ...]:
-    held = [
-        JudgedSet(task, tuple(_ask_example(example) for example in held_out if example.task == task), is_held_out=True)
-        for task in dict.fromkeys(example.task for example in held_out)
-    ]
+    held = []
+    for task in dict.fromkeys(example.task for example in held_out):
+        mine = [example for example in held_out if example.task == task]
+        questions, origins = tuple(map(_ask_example, mine)), tuple(example.origin for example in mine)
+        held.append(JudgedSet(task, questions, is_held_out=True, origins=origins))
     grounded = tuple(one.ask for one in read_grounded())
     general = tuple(chat(ask_directly(one.question, []), SHORT_ANSWER, one.mark) for one in read_general())
     return (*held, JudgedSet("on passages", grounded), JudgedSet("general", general))
@@ -98,17 +108,12 @@ def read_general() -> tuple[General, ...]:
 
 
 def list_tests(settings: Settings) -> list[str]:
-    """The questions that no adapter may be trained on: of these sets, and of the files in TANDEM_HELD_OUT."""
+    """The questions that no adapter may be trained on: of these sets, and of the files in TANDEM_HELD_OUT, read as
+    `tandem eval` reads them. Raises DataError."""
     tests = [*(one.question for one in read_grounded()), *(one.question for one in read_general())]
+    remedy = 'TANDEM_HELD_OUT names it; each of its lines is a JSON object with a "question".'
     for name in settings.held_out:
-        try:
-            lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
-            tests += [_Question.model_validate_json(line).question for line in lines if line.strip()]
-        except (OSError, ValidationError) as error:
-            raise TuningError(
-                f"TANDEM_HELD_OUT names {name}, which cannot be read.",
-                remedy='Each of its lines is a JSON object with a "question".',
-            ) from error
+        tests += [row.question for _, row in read_rows(Path(name).expanduser(), _Question, remedy=remedy)]
     return tests
 
 

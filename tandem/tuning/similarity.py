@@ -10,7 +10,6 @@ from index.analyser import count_terms, split_words
 NEAR = 0.8
 """Jaccard similarity from which two texts are near-duplicates."""
 FEWEST_TERMS = 4
-"""Shorter texts are alike only when they are the same, word for word."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,10 @@ def normalise(text: str) -> str:
     return " ".join(split_words(text))
 
 
-def find_pairs(texts: Sequence[str]) -> Iterator[Pair]:
-    """Every near-duplicate pair of one list, once, with `left` < `right`."""
-    terms = [_terms(text) for text in texts]
+def find_pairs(texts: Sequence[str], *, fewest: int = FEWEST_TERMS) -> Iterator[Pair]:
+    """Every near-duplicate pair of one list, once, with `left` < `right`. Texts of less than `fewest` terms are alike
+    only when they are the same, word for word."""
+    terms = [_terms(text, fewest) for text in texts]
     for pair in _join(terms, terms):
         if pair.left < pair.right:
             yield pair
@@ -40,9 +40,9 @@ def find_matches(texts: Sequence[str], others: Sequence[str]) -> Iterator[Pair]:
     return _join([_terms(text) for text in texts], [_terms(text) for text in others])
 
 
-def _terms(text: str) -> frozenset[str | int]:
+def _terms(text: str, fewest: int = FEWEST_TERMS) -> frozenset[str | int]:
     found = frozenset(count_terms(text))
-    return found if len(found) >= FEWEST_TERMS else frozenset({normalise(text)})
+    return found if len(found) >= fewest else frozenset({normalise(text)})
 
 
 def _join(left: Sequence[Collection[str | int]], right: Sequence[Collection[str | int]]) -> Iterator[Pair]:

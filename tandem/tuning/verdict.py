@@ -1,6 +1,6 @@
 """The verdict: two adapters on the same questions, compared by a paired bootstrap, set by set."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,9 +74,16 @@ class Verdict(BaseModel):
         return f"{self.adapter} did not pass the gate; {self.against or 'the base'} stays in service."
 
 
-def compare(name: str, before: Sequence[float], after: Sequence[float], *, must_gain: bool = False) -> Comparison:
-    """Marks of the same questions in the same order."""
-    gain = estimate_mean(np.subtract(after, before), bounds=(-1.0, 1.0))
+def compare(
+    name: str,
+    before: Sequence[float],
+    after: Sequence[float],
+    *,
+    groups: Sequence[Hashable] | None = None,
+    must_gain: bool = False,
+) -> Comparison:
+    """Marks of the same questions in the same order; those of one group are drawn together."""
+    gain = estimate_mean(np.subtract(after, before), groups, bounds=(-1.0, 1.0))
     return Comparison(
         set=name,
         questions=len(before),

@@ -17,9 +17,9 @@ def empty_url(database_url: str) -> str:
     return database_url
 
 
-def test_numbers_are_unique() -> None:
+def test_numbers_have_no_gaps() -> None:
     numbers = [migration.number for migration in list_migrations()]
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_an_empty_database_gets_every_migration_once(empty_url: str) -> None:
@@ -102,6 +102,7 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         ]
         found = connection.execute("SELECT documents FROM examples WHERE place = 'answer:a'").fetchall()
         assert [[seen["path"] for seen in documents] for (documents,) in found] == [["a.md", "gone"]]
+        assert connection.execute("SELECT added_hash = md5(messages::text) FROM examples").fetchall() == [(True,)]
         assert connection.execute("SELECT path, language FROM documents").fetchall() == [("a.md", None)]
         assert connection.execute("SELECT term_ids FROM chunks ORDER BY id").fetchall() == [([0, 7],), ([7],)]
 

@@ -58,6 +58,13 @@ def test_a_file_that_is_no_adapter_changes_nothing(registry: Adapters, tmp_path:
     assert registry.cards() == [kept]
 
 
+def test_what_comes_with_tandem_is_not_replaced_past_the_gate(registry: Adapters, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="'reader' is no name") as refused:
+        registry.add(write_adapter(tmp_path / "1.gguf", 1), card("reader"))
+    assert "what comes with Tandem" in refused.value.remedy
+    assert registry.cards() == []
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "-x", "a" * 65, "has space"])
 def test_a_name_is_a_plain_word(registry: Adapters, tmp_path: Path, name: str) -> None:
     with pytest.raises(WeightsError):
@@ -88,22 +95,24 @@ def test_the_newest_promotion_that_fits_the_base_is_in_service_until_it_is_taken
     registry: Adapters, tmp_path: Path
 ) -> None:
     file = write_adapter(tmp_path / "1.gguf", 1)
-    packaged = registry.add(file, card("reader"))
+    registry.install_packaged()
+    [packaged] = registry.cards()
+    base = packaged.base_digest
     first, second, foreign = (
-        registry.add(file, card(name, base)) for name, base in (("a.1", "b179"), ("a.2", "b179"), ("far", "c000"))
+        registry.add(file, card(name, on)) for name, on in (("a.1", base), ("a.2", base), ("far", "c000"))
     )
-    assert registry.in_service("b179") == packaged
+    assert registry.in_service(base) == packaged
     assert registry.in_service("c000") is None
     for one in (first, second, foreign):
         promote(registry, one)
-    assert registry.in_service("b179") == second
+    assert registry.in_service(base) == second
     assert registry.in_service("c000") == foreign
     fitting = frozenset({"reader", "a.1", "a.2"})
     assert registry.promotions.take_back(fitting).adapter == "a.2"
-    assert registry.in_service("b179") == first
+    assert registry.in_service(base) == first
     assert registry.in_service("c000") == foreign
     registry.promotions.take_back(fitting)
-    assert registry.in_service("b179") == packaged
+    assert registry.in_service(base) == packaged
     with pytest.raises(WeightsError, match="No adapter was promoted"):
         registry.promotions.take_back(fitting)
 

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tandem.db.pool import Database
+from tandem.models.snapshot import SeenDocument
 from tandem.tuning.examples import Example, Task
 from tandem.tuning.files import converse
 
@@ -19,6 +21,7 @@ def make_example(
     origin: str | None = None,
     licence: str = "own",
     place: str | None = None,
+    documents: tuple[SeenDocument, ...] = (),
 ) -> Example:
     return Example(
         id=identity,
@@ -29,6 +32,7 @@ def make_example(
         origin=origin or f"page {identity % 13}",
         licence=licence,
         author="Ann",
+        documents=documents,
         state="approved",
         added_at=datetime(2026, 5, 1, tzinfo=UTC),
     )
@@ -43,3 +47,20 @@ def read_tickets() -> list[Example]:
         )
         for number, row in enumerate(rows, 1)
     ]
+
+
+async def index_page(database: Database, licence: str | None = None, audience: str = "everyone") -> int:
+    """As an indexed page stands in the ledger."""
+    await database.execute(
+        b"INSERT INTO sources (name, kind, location, workspace, audience, added_by, licence)"
+        b" VALUES ('house', 'folder', '/house', '*', %(audience)s, 'ann', %(licence)s)",
+        {"licence": licence, "audience": audience},
+    )
+    row = await database.fetch_one(
+        b"INSERT INTO documents"
+        b" (source_id, path, workspace, audience, title, uri, state, content_hash, changed_at, indexed_at)"
+        b" SELECT id, 'badges.md', '*', audience, 'Badges', 'file:///badges.md', 'indexed', '\\xab', '2026-05-01',"
+        b" now() FROM sources RETURNING id"
+    )
+    assert row is not None
+    return int(row["id"])

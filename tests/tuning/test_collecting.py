@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from graph.answers import Answer, Citation, Question, Receipt, Timings, Tokens
 from graph.records import store_answer, store_correction, store_feedback
 from index.audience import Viewer
 from tandem.db.pool import Database
-from tandem.tuning.collecting import collect_answers
+from tandem.tuning.collecting import collect_answers, collect_clashes
 from tandem.tuning.examples import Draft
+from tests.tuning.made import index_page
 
 RECEIPT = Receipt((), Timings(), Tokens(), "m", None, "1")
 CITATION = Citation(1, "Badges", "badges.md", "New badges are made every Wednesday.", 0.9)
@@ -75,7 +78,79 @@ async def test_an_example_names_its_documents_by_source_and_path(database: Datab
     assert [(seen.source, seen.path, seen.revision) for seen in draft.documents] == [("house", "badges.md", "ab")]
 
 
+async def test_a_correction_cites_the_passage_that_holds_it_and_none_that_does_not(database: Database) -> None:
+    other = replace(CITATION, n=2, title="Keys", quote="Lost keys cost 25 euros.")
+    for identity, correction in (
+        ("held", "They are made every Wednesday [1]."),
+        ("not held", "On Friday."),
+        ("no", "No."),
+    ):
+        await give(database, identity, "The nearest that I found: “…” [1]", (other, CITATION), "declined")
+        await store_correction(database, identity, person="ann", text=correction)
+    found = await collect(database)
+    assert found["held"].answer == "[2] They are made every Wednesday."
+    assert found["held"].licence == "unknown"
+    for identity, wanted in (("not held", "On Friday."), ("no", "No.")):
+        plain = found[identity]
+        assert (plain.question, plain.answer, plain.licence) == ("When are badges made?", wanted, "own")
+
+
+async def test_a_question_back_is_no_answer_to_learn(database: Database) -> None:
+    await give(database, "asked", "Do you mean “Badges” or “Keys”?", (), "asked")
+    await store_feedback(database, "asked", person="ann", verdict="up")
+    assert await collect(database) == {}
+
+
+@pytest.mark.parametrize(
+    ("stated", "now", "licences"),
+    [
+        ((), None, ["own"]),
+        ((None,), None, ["unknown"]),
+        ((None,), "CC0-1.0", ["CC0-1.0"]),
+        (("CC-BY-NC-4.0",), "CC0-1.0", ["CC-BY-NC-4.0"]),
+        (("CC-BY-NC-4.0", None, "CC-BY-NC-4.0"), "own", ["CC-BY-NC-4.0", "own"]),
+    ],
+)
+async def test_words_of_documents_are_under_their_licences(
+    database: Database, stated: tuple[str | None, ...], now: str | None, licences: list[str]
+) -> None:
+    page = await index_page(database, now)
+    citations = tuple(replace(CITATION, n=n, document_id=page, licence=one) for n, one in enumerate(stated, 1))
+    await give(database, "cited", "Every Wednesday.", citations)
+    await store_feedback(database, "cited", person="ann", verdict="up")
+    [draft] = (await collect(database)).values()
+    assert draft.licences == licences
+
+
 async def test_what_not_everybody_may_see_goes_into_no_adapter(database: Database) -> None:
     await give(database, "secret", "Every Wednesday. [1]", (SECRET,), "grounded")
     await store_feedback(database, "secret", person="ann", verdict="up")
     assert await collect(database) == {}
+
+
+async def notice_clash(database: Database, page: int, noticed: str) -> None:
+    """As a night of learning keeps it."""
+    await give(database, "stale", "On Tuesday.")
+    await database.execute(
+        b"INSERT INTO clashes (answer_id, document_id, adapter, from_memory, from_documents, noticed_at)"
+        b" VALUES ('stale', %(page)s, 'house.1', 'On Tuesday.', 'Every Wednesday. [1]', now() + %(noticed)s::interval)",
+        {"page": page, "noticed": noticed},
+    )
+
+
+async def test_what_a_changed_page_says_against_the_weights_is_proposed(database: Database) -> None:
+    page = await index_page(database, "CC0-1.0")
+    await notice_clash(database, page, "1 hour")
+    [draft] = await collect_clashes(database)
+    assert (draft.question, draft.answer) == ("When are badges made?", "Every Wednesday.")
+    assert (draft.place, draft.origin, draft.author) == ("clash:stale", "house/badges.md", "house.1")
+    [seen] = draft.documents
+    assert (draft.licence, seen.id, seen.path, seen.revision) == ("CC0-1.0", page, "badges.md", "ab")
+
+
+@pytest.mark.parametrize(("audience", "noticed"), [("hr", "1 hour"), ("everyone", "-1 hour")])
+async def test_a_clash_with_a_page_of_few_or_one_that_was_read_in_again_is_left_out(
+    database: Database, audience: str, noticed: str
+) -> None:
+    await notice_clash(database, await index_page(database, audience=audience), noticed)
+    assert await collect_clashes(database) == []

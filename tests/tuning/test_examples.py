@@ -44,6 +44,25 @@ async def test_a_reviewer_may_put_the_answer_right_reject_or_vouch_at_once(datab
     ]
 
 
+async def test_what_a_reviewer_edited_or_rejected_stays_when_the_same_is_added_again(
+    database: Database, tmp_path: Path
+) -> None:
+    drafts = read(tmp_path, ("Why?", "So."), ("Where?", "Here."))
+    await add_examples(database, drafts, project="house", task="tone")
+    one, other = await list_examples(database, "house")
+    await review_examples(database, [one.id], state="approved", by="bo", answer="Because.")
+    await review_examples(database, [other.id], state="rejected", by="bo")
+    for by in (None, "ann"):
+        assert await add_examples(database, drafts, project="house", task="tone", approved_by=by) == 0
+    edited, rejected = await list_examples(database, "house")
+    assert (edited.answer, edited.state, edited.reviewed_by) == ("Because.", "approved", "bo")
+    assert (rejected.answer, rejected.state) == ("Here.", "rejected")
+    changed = read(tmp_path, ("Why?", "So be it."), ("Where?", "Here."))
+    assert await add_examples(database, changed, project="house", task="tone") == 1
+    again, _ = await list_examples(database, "house")
+    assert (again.answer, again.state) == ("So be it.", "proposed")
+
+
 async def test_projects_do_not_see_each_other(database: Database, tmp_path: Path) -> None:
     drafts = read(tmp_path, ("Why?", "So."))
     assert await add_examples(database, drafts, project="a", task="tone") == 1

@@ -16,8 +16,10 @@ from tandem.tuning.examples import TuningError
 from tandem.tuning.gate import pass_gate
 from tandem.tuning.marks import mark
 from tandem.tuning.sets import Asked, JudgedSet, chat, read_general
+from tandem.tuning.sets import make_sets as make_judged_sets
 from tandem.tuning.verdict import Verdict, list_verdicts
 from tests.models.lora_files import write_adapter
+from tests.tuning.made import make_example
 
 QUESTIONS = [one.question for one in read_general()[:9]]
 TOKENS = 12
@@ -106,9 +108,11 @@ async def test_what_is_worse_stays_out_and_what_is_better_goes_in(
     assert kept == {"house.1": (False, "Ann Berg", "ann"), "house.2": (True, None, "ann")}
 
 
-async def test_too_few_held_out_examples_judge_nothing(
-    model: ModelClient, settings: Settings, database: Database
-) -> None:
+async def test_too_few_held_out_examples_judge_nothing(settings: Settings, database: Database) -> None:
+    """No server is asked."""
     card = Card(name="house.1", digest="", base="b", base_digest="c")
-    with pytest.raises(TuningError, match="0 held-out examples; 8 are the least"):
-        await judge(model, database, settings, card, ())
+    alike = make_judged_sets([make_example(at, f"Question {at}?", "Yes.", origin="one page") for at in range(9)])
+    async with ModelClient.open(settings) as model:
+        for sets, said in ((), "0 held-out examples of 0 origins; 8 of 2"), (alike, "9 held-out examples of 1 origins"):
+            with pytest.raises(TuningError, match=said):
+                await judge(model, database, settings, card, sets)

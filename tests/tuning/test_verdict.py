@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from tandem.db.pool import Database
+from tandem.tuning.examples import Task
+from tandem.tuning.judging import _compare
+from tandem.tuning.sets import make_sets
 from tandem.tuning.verdict import Comparison, Verdict, compare, keep_verdict, list_verdicts
+from tests.tuning.made import make_example
+
+TASKS: tuple[Task, ...] = ("tone", "language")
 
 
 def test_a_clear_gain_a_clear_loss_and_noise_are_told_apart() -> None:
@@ -21,6 +27,28 @@ def test_a_clear_gain_a_clear_loss_and_noise_are_told_apart() -> None:
 
 def test_no_gain_is_not_enough_where_a_gain_is_wanted() -> None:
     assert not compare("held out", [0.5] * 20, [0.5] * 20, must_gain=True).passes
+
+
+def test_examples_of_one_origin_are_one_piece_of_evidence() -> None:
+    """Of three origins two gain and one loses, which is noise; as sixty examples it would look like a gain."""
+    after = [1.0] * 20 + [0.9] * 20 + [0.2] * 20
+    groups = ["a"] * 20 + ["b"] * 20 + ["c"] * 20
+    assert compare("held out", [0.5] * 60, after).is_better
+    grouped = compare("held out", [0.5] * 60, after, groups=groups)
+    assert not grouped.is_better
+    assert grouped.low < 0 < grouped.high
+
+
+def test_the_gate_knows_which_examples_share_an_origin() -> None:
+    marks = [0.0] * 12
+    examples = [make_example(at, f"Question {at}?", "Yes.", task=task, origin=f"page {at % 3}")
+                for at in range(12) for task in TASKS]  # fmt: skip
+    held = [judged for judged in make_sets(examples) if judged.is_held_out]
+    assert [judged.groups for judged in held] == [tuple(f"page {at % 3}" for at in range(12))] * 2
+    gains = [1.0, 0.9, -0.3] * 4
+    found = {one.set: one for one in _compare([(judged, marks, gains) for judged in held])}
+    assert found["all tasks"].must_gain
+    assert not any(one.is_better for one in found.values())
 
 
 def verdict(*comparisons: Comparison, override: str | None = None) -> Verdict:

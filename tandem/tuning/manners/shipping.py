@@ -1,6 +1,8 @@
 """Shipping: a trained adapter becomes the one that comes with Tandem.
 
-`python -m tandem.tuning.manners.shipping ADAPTER.gguf docs/reader.md` puts it beside the code that serves it.
+`python -m tandem.tuning.manners.shipping ADAPTER.gguf` puts it beside the code that serves it, so that the bar is
+fitted and the figures are taken with it in service; once these stand in docs/reader.md, `… ADAPTER.gguf docs/reader.md`
+writes the card.
 """
 
 import shutil
@@ -14,13 +16,22 @@ import typer
 from tandem.models.adapters import PACKAGED, Card
 from tandem.models.weights import describe_weights, digest_of
 from tandem.settings import Settings, read_settings
+from tandem.tuning.examples import TuningError
 
 LICENCE = "CC-BY-SA-4.0"
 """The strictest of its data's."""
+SECTIONS = ("## Data and licences", "## Figures", "## Limits")
+"""What the card's text must have."""
 
 
-def ship(settings: Settings, adapter: Path, text: str, folder: Path) -> Card:
-    """Raises WeightsError when the base cannot be found."""
+def ship(settings: Settings, adapter: Path, text: str | None, folder: Path) -> Card:
+    """Without a text, the card says nothing yet. Raises TuningError when a section of the text is missing, WeightsError
+    when the base cannot be found, and changes nothing then."""
+    lines = text.splitlines() if text is not None else SECTIONS
+    if missing := [section for section in SECTIONS if section not in lines]:
+        raise TuningError(
+            f"The card's text lacks {', '.join(missing)}.", remedy="Measure first, and write what was seen."
+        )
     base = describe_weights(settings)
     card = Card(
         name=PACKAGED,
@@ -29,7 +40,7 @@ def ship(settings: Settings, adapter: Path, text: str, folder: Path) -> Card:
         base_digest=base["digest"],
         licence=LICENCE,
         trained_at=datetime.fromtimestamp(adapter.stat().st_mtime, UTC),
-        text=text,
+        text=text or "",
     )
     shutil.copyfile(adapter, folder / f"{PACKAGED}.gguf")
     (folder / f"{PACKAGED}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -38,10 +49,14 @@ def ship(settings: Settings, adapter: Path, text: str, folder: Path) -> Card:
 
 def main(
     adapter: Annotated[Path, typer.Argument(help="As the trainer left it.")],
-    text: Annotated[Path, typer.Argument(help="Its card's text: data, licences, seeds, figures, limits.")],
+    text: Annotated[
+        Path | None,
+        typer.Argument(help="Its card's text: data, licences, seeds, figures, limits. Without it, none yet."),
+    ] = None,
 ) -> None:
+    told = text.read_text(encoding="utf-8") if text else None
     with resources.as_file(resources.files("tandem.models")) as folder:
-        card = ship(read_settings(), adapter, text.read_text(encoding="utf-8"), folder)
+        card = ship(read_settings(), adapter, told, folder)
     print(f"{card.name} {card.digest[:12]} on {card.base}")
 
 

@@ -26,6 +26,12 @@ def test_a_page_with_another_revision_is_stale_whatever_its_date_says() -> None:
     assert (found.document_id, found.title, found.trained_at) == (1, "Leave", TRAINED)
 
 
+def test_a_page_of_which_an_old_revision_was_taught_too_is_stale() -> None:
+    old = SeenDocument(id=1, source="docs", path="leave.md", revision="old")
+    both = Snapshot(taken_at=TRAINED, documents=(*SNAPSHOT.documents, old))
+    assert find_staleness([PAGE], both, NOW).stale
+
+
 def test_a_page_that_was_not_seen_is_stale_if_it_changed_since() -> None:
     unseen = replace(PAGE, id=2, path="badges.md", revision="xyz")
     new = replace(unseen, changed_at=TRAINED + timedelta(days=1))
