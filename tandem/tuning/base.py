@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 TUNED_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -15,9 +15,16 @@ def load_tokenizer(base: Path) -> Any:
 
 
 def load_base(base: Path) -> Any:
-    """The weights as llama.cpp multiplies them, but for rounding to bfloat16."""
+    """The weights as llama.cpp multiplies them, but for rounding to bfloat16.
+
+    Unpacked, as training on them in the file's blocks takes twice as long.
+    """
     model = AutoModelForCausalLM.from_pretrained(
-        base.parent, gguf_file=base.name, dtype=torch.bfloat16, attn_implementation="sdpa"
+        base.parent,
+        gguf_file=base.name,
+        dtype=torch.bfloat16,
+        attn_implementation="sdpa",
+        quantization_config=GgufConfig(dequantize=True),
     )
     model.requires_grad_(False)
     model.config.use_cache = False

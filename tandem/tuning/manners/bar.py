@@ -6,10 +6,10 @@ service, as it reads for people, and writes the model of `graph/reading.py`.
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -24,7 +24,7 @@ from tandem.models.client import ModelClient
 from tandem.models.launch import ensure_model_server
 from tandem.settings import Settings, read_settings
 from tandem.tuning.manners.course import HELD_OUT
-from tandem.tuning.manners.material import Asked, read_questions
+from tandem.tuning.manners.material import name_origin, read_rows, tidy
 
 DECLINED = 0.7
 """Share of the unanswerable questions that are to be declined."""
@@ -32,14 +32,15 @@ FOLDS = 5
 NAMES = tuple(Signs.__dataclass_fields__)
 
 
-async def read_all(settings: Settings, asked: Sequence[Asked]) -> list[Reading]:
+async def read_all(settings: Settings, rows: Sequence[Mapping[str, Any]]) -> list[Reading]:
     async with (
         ensure_model_server(settings) as url,
         ModelClient.open(settings.model_copy(update={"model_url": url})) as model,
     ):
         readings = []
-        for item in track(asked, "Reading", transient=True):
-            reading = await read_passages(model, item.question, [as_hit(item.passage.title, item.passage.text)])
+        for row in track(rows, "Reading", transient=True):
+            title = row["title"].replace("_", " ")
+            reading = await read_passages(model, tidy(row["question"]), [as_hit(title, row["passage"])])
             if reading is None:
                 raise RuntimeError("the server takes no grammar, or a passage is empty")
             readings.append(reading)
@@ -64,12 +65,12 @@ def main(
     data: Annotated[Path, typer.Argument(help="The folder of the data sets.")],
     target: Annotated[Path, typer.Argument(help="Where the bar is written.")],
 ) -> None:
-    asked = [item for item in read_questions(data, "squad2") if item.passage.origin in HELD_OUT]
-    readings = asyncio.run(read_all(read_settings(), asked))
-    answered = [item.answer is not None for item in asked]
-    bar, area = fit_bar([one.signs for one in readings], answered, [item.passage.text for item in asked])
+    held_out = [row for row in read_rows(data / "squad2" / "qa.jsonl.gz") if name_origin("squad2", row) in HELD_OUT]
+    readings = asyncio.run(read_all(read_settings(), held_out))
+    answerable = [row["answerable"] for row in held_out]
+    bar, area = fit_bar([one.signs for one in readings], answerable, [row["passage"] for row in held_out])
     target.write_bytes(TypeAdapter(Bar).dump_json(bar, indent=2) + b"\n")
-    print(f"{len(asked)} questions, AUROC {area:.3f}, bar {bar.least:.3f}", file=sys.stderr)
+    print(f"{len(held_out)} questions, AUROC {area:.3f}, bar {bar.least:.3f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

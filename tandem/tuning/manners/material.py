@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,14 @@ def read_questions(folder: Path, name: str) -> list[Asked]:
         answer = choose_answer(row["answers"], row["passage"]) if row["answerable"] else None
         if row["answerable"] and answer is None:
             continue
-        origin = row["title"] or row["passage_id"].rsplit("-", 1)[0]
         title = row["title"].replace("_", " ")
-        passage = Passage(f"{name}/{origin}", title, around(row["passage"], answer))
+        passage = Passage(name_origin(name, row), title, around(row["passage"], answer))
         asked.append(Asked(passage, tidy(row["question"]), answer))
     return asked
+
+
+def name_origin(name: str, row: Mapping[str, Any]) -> str:
+    return f"{name}/{row['title'] or row['passage_id'].rsplit('-', 1)[0]}"
 
 
 def read_dated(folder: Path) -> list[Asked]:

@@ -24,7 +24,7 @@ from tandem.tuning.run import ADAPTER, RUN, TRAIN, VALIDATION, Run
 
 NAME = "health"
 """Of the source and of the adapter."""
-EPOCHS = 8
+EPOCHS = 4
 """A fact is learned by heart, so it is told this often in each of its wordings."""
 RANK = 16
 LEARNING_RATE = 5e-4
@@ -48,6 +48,7 @@ def train(settings: Settings, out: Path) -> Card:
             rank=read_rank(start) if start else RANK,
             learning_rate=LEARNING_RATE,
             epochs=EPOCHS,
+            dropout=0.0,
             patience=EPOCHS,
         )
         for name in (TRAIN, VALIDATION):
