@@ -30,7 +30,9 @@ async def answer_directly(
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
     messages = ask_directly(context.asked, await _find_last_exchange(context, state))
-    async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
+    # The adapter learned facts and to be brief; talk and writing are better left to the model as it comes.
+    name = None if decision.inputs.needs_facts else (await context.model.describe()).model
+    async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS, model=name)) as draft:
         async for delta in draft:
             if delta.text:
                 context.watch.note_first_token()

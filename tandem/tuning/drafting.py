@@ -1,4 +1,4 @@
-"""Examples from documents: the model drafts a question on a passage and answers it from there; a person approves."""
+"""Examples from documents: the model as it comes asks on a passage, the one in service answers; a person approves."""
 
 import re
 from collections.abc import Sequence
@@ -68,5 +68,6 @@ def _ask_for_question(title: str, text: str) -> Sequence[ChatMessage]:
 
 
 async def _say(model: ModelClient, messages: Sequence[ChatMessage], tokens: int) -> str:
-    async with aclosing(model.chat(messages, max_tokens=tokens)) as deltas:
+    name = (await model.describe()).model
+    async with aclosing(model.chat(messages, max_tokens=tokens, model=name)) as deltas:
         return "".join([delta.text async for delta in deltas]).strip()

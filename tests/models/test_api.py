@@ -22,6 +22,7 @@ from tandem.settings import Settings
 from tests.models.conftest import wait_until
 
 CHAT = "/v1/chat/completions"
+BASE = "SmolLM2-135M-Instruct"
 Small = tuple[str, Serving]
 
 
@@ -58,7 +59,7 @@ async def test_openai_s_client_lists_the_models(client: openai.AsyncOpenAI) -> N
 
 async def test_openai_s_client_gets_a_whole_answer(client: openai.AsyncOpenAI) -> None:
     answer = await client.chat.completions.create(
-        model="SmolLM2-135M-Instruct",
+        model=BASE,
         messages=[{"role": "user", "content": "Say hello."}],
         max_completion_tokens=8,
         temperature=0,
@@ -79,7 +80,7 @@ async def test_openai_s_client_gets_a_whole_answer(client: openai.AsyncOpenAI) -
 
 
 async def test_openai_s_client_streams_the_same(client: openai.AsyncOpenAI) -> None:
-    request = hello(model="SmolLM2-135M-Instruct", max_tokens=24)
+    request = hello(model=BASE, max_tokens=24)
     whole = await client.chat.completions.create(**request)
     stream = await client.chat.completions.create(**request, stream=True, stream_options={"include_usage": True})
     chunks = [chunk async for chunk in stream]
@@ -109,7 +110,7 @@ async def test_openai_s_client_raises_its_own_errors(client: openai.AsyncOpenAI)
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("gpt-9")
     with pytest.raises(openai.BadRequestError):
-        await client.chat.completions.create(**hello(model="SmolLM2-135M-Instruct", max_tokens=-1))
+        await client.chat.completions.create(**hello(model=BASE, max_tokens=-1))
 
 
 async def test_a_stop_string_ends_the_answer(http: httpx.AsyncClient) -> None:
@@ -137,7 +138,7 @@ class Bird(BaseModel, extra="forbid"):
 
 async def test_openai_s_client_parses_an_answer_into_a_class(client: openai.AsyncOpenAI) -> None:
     answer = await client.chat.completions.parse(
-        model="SmolLM2-135M-Instruct",
+        model=BASE,
         messages=[{"role": "user", "content": "Describe a penguin as JSON."}],
         response_format=Bird,
         max_tokens=100,
@@ -212,7 +213,7 @@ async def test_a_schema_that_outgrows_its_bounds_is_refused_midway(http: httpx.A
 async def test_penalties_and_biases_change_what_is_said(http: httpx.AsyncClient, model: Model) -> None:
     async def say(**more: Any) -> str:
         question = [{"role": "user", "content": "Repeat the word tide forever: tide tide tide tide"}]
-        answer = await http.post(CHAT, json=hello(messages=question, max_tokens=40, **more))
+        answer = await http.post(CHAT, json=hello(model=BASE, messages=question, max_tokens=40, **more))
         return str(answer.json()["choices"][0]["message"]["content"])
 
     plain = await say()
@@ -236,7 +237,7 @@ def tokens_of(model: Model, letters: bytes) -> list[int]:
 
 async def test_what_asks_for_nothing_special_is_taken(client: openai.AsyncOpenAI) -> None:
     answer = await client.chat.completions.create(
-        model="SmolLM2-135M-Instruct",
+        model=BASE,
         messages=[{"role": "user", "content": "Say hello."}],
         max_tokens=2,
         n=1,
@@ -259,7 +260,7 @@ async def test_what_asks_for_nothing_special_is_taken(client: openai.AsyncOpenAI
 async def test_openai_s_client_may_send_an_answer_back(client: openai.AsyncOpenAI) -> None:
     messages: list[Any] = [{"role": "user", "content": "Say hello."}]
     for _ in range(2):
-        answer = await client.chat.completions.create(model="SmolLM2-135M-Instruct", messages=messages, max_tokens=4)
+        answer = await client.chat.completions.create(model=BASE, messages=messages, max_tokens=4)
         messages += [answer.choices[0].message, {"role": "user", "content": "Again."}]
     assert answer.usage is not None
     assert answer.usage.prompt_tokens_details is not None

@@ -49,7 +49,7 @@ async def collect(deltas: AsyncIterator[ChatDelta]) -> list[ChatDelta]:
 
 async def test_an_answer_comes_in_pieces_with_logprobs_and_counts(at_server: Settings) -> None:
     async with ModelClient.open(at_server) as client:
-        deltas = await collect(client.chat(QUESTION, max_tokens=12))
+        deltas = await collect(client.chat(QUESTION, max_tokens=12, model=(await client.describe()).model))
     assert len(deltas) > 3
     last = deltas[-1]
     assert last.finish_reason in ("stop", "length")
