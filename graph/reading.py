@@ -43,7 +43,7 @@ class Bar:
 @dataclass(frozen=True)
 class Reading:
     """`answer` stands in `passage`, in the sentence `quote`. `p_answer` is the chance that it answers the question;
-    `is_sent` whether that is enough."""
+    `is_sent` whether that is enough, and the answer says something."""
 
     answer: str
     passage: Hit
@@ -101,7 +101,8 @@ async def read_passages(
     signs = weigh_signs(question, hit, text, quote, logprobs, float(asked @ said))
     bar = read_bar()
     chance = bar.model.chance(asdict(signs))
-    return Reading(answer, hit, quote, chance, chance >= bar.least, signs, prompt_tokens, answer_tokens)
+    is_sent = chance >= bar.least and bool(content_terms(answer))  # "on" tells nobody anything
+    return Reading(answer, hit, quote, chance, is_sent, signs, prompt_tokens, answer_tokens)
 
 
 def quotation_grammar(texts: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from graph.reading import (
     read_bar,
     read_passages,
 )
+from graph.support import content_terms
 from tandem.models.client import ModelClient
 from tests.graph.hits import make_hit
 
@@ -73,6 +74,7 @@ async def test_the_answer_stands_in_the_passage_even_where_it_gives_orders(model
     assert reading.answer in plain_text(reading.passage.text)
     assert 0 <= reading.p_answer <= 1
     assert reading.is_sent == (reading.p_answer >= read_bar().least)
+    assert content_terms(reading.answer)
     assert reading.prompt_tokens > 20
 
 
