@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,9 @@ from tandem.settings import Settings
 MODEL_START_S = 60
 hypothesis.settings.register_profile("tandem", deadline=None)  # no test is about how fast a busy machine is
 hypothesis.settings.load_profile("tandem")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Processes that a test starts inherit it from a run in the background, and no ctrl-C would reach them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _numbers = itertools.count()
 
 
