@@ -127,12 +127,13 @@ def as_somebody() -> Iterator[None]:
 
 
 def test_a_folder_that_may_be_listed_but_not_entered_keeps_what_is_in_it() -> None:
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folder lets nobody else in
+    # Not in pytest's own folder, which lets nobody else in; nor does `elsewhere`.
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as elsewhere:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "closed").mkdir()
         (folder / "closed" / "a.md").write_text("x")
-        (folder / "link.md").symlink_to("/root/secret.md")
+        (folder / "link.md").symlink_to(Path(elsewhere) / "secret.md")
         (folder / "open.md").write_text("x")
         (folder / "closed").chmod(0o444)
         with as_somebody():
