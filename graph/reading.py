@@ -24,7 +24,10 @@ from index.search import Hit
 from tandem.models.client import ModelClient
 
 READ = 3
-"""Passages that are read, best first."""
+"""Passages that are read at most, best first."""
+CLOSE = 0.08
+"""Of a search score: a passage this far below the best one is left out, since it misleads more often than it holds what
+the best one lacks (docs/decision.md)."""
 LONGEST = 2_700
 """Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48
@@ -68,13 +71,13 @@ def read_bar() -> Bar:
 async def read_passages(
     model: ModelClient, question: str, passages: Sequence[Hit], *, name: str | None = None
 ) -> Reading | None:
-    """The best answer that the first READ passages hold, whether it is good or not; None where they hold no text.
+    """The best answer that the passages hold, whether it is good or not; None where they hold no text.
 
     `name` is the model or adapter that reads; without it, what is in service. With a foreign server, which takes no
     grammar, None also where its reply has another form.
     """
-    room = LONGEST // max(1, len(passages[:READ]))
-    given = [(hit, plain) for hit in passages[:READ] if (plain := fit_text(hit, room))]
+    chosen = choose_passages(passages)
+    given = [(hit, plain) for hit in chosen if (plain := fit_text(hit, LONGEST // len(chosen)))]
     if not given:
         return None
     titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
@@ -105,6 +108,11 @@ async def read_passages(
     return Reading(answer, hit, quote, chance, is_sent, signs, prompt_tokens, answer_tokens)
 
 
+def choose_passages(found: Sequence[Hit]) -> Sequence[Hit]:
+    """Those worth reading of what was found, best first: one to READ, as many as the search leaves in doubt."""
+    return [hit for hit in found[:READ] if found[0].score - hit.score <= CLOSE]
+
+
 def quotation_grammar(texts: Sequence[str]) -> str:
     """Lark, as llguidance reads it: `[n] ` and whole words in a row from the n-th text."""
     choices = " | ".join(f'"[{n}] " TEXT{n}' for n in range(1, len(texts) + 1))
@@ -133,8 +141,8 @@ def find_quote(answer: str, text: str) -> str:
 
 
 def find_missing(question: str, passages: Sequence[Hit]) -> list[str]:
-    """The question's words, in its order, whose terms none of the first READ passages holds."""
+    """The question's words, in its order, whose terms none of the passages that are read holds."""
     held: set[int] = set()
-    for hit in passages[:READ]:
+    for hit in choose_passages(passages):
         held |= content_terms(f"{hit.title} {hit.heading} {hit.in_context}")
     return list_missing(question, held)

@@ -22,10 +22,9 @@ class Chances:
 
 @dataclass(frozen=True)
 class Decision:
-    """Reasons: three at most, the weightiest first; what comes up while answering is added. `passages` is how many are
-    worth reading. `chances` is None where none were estimated. `propensity`: how probable this route was when it was
-    drawn; 1 where nothing was left to chance. `p_answer`: the chance, once the passages were read, that they answer;
-    None where no reader told."""
+    """Reasons: three at most, the weightiest first; what comes up while answering is added. `chances` is None where none
+    were estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance.
+    `p_answer`: the chance, once the passages were read, that they answer; None where no reader told."""
 
     route: Route
     reasons: tuple[str, ...]
@@ -33,7 +32,6 @@ class Decision:
     chances: Chances | None = None
     fallback: Route = "declined"
     """Where an unsure draft from memory leads."""
-    passages: int = 2
     propensity: float = 1.0
     p_answer: float | None = None
 

@@ -19,8 +19,6 @@ FRESH_S = 30.0
 """How long after a promotion or a rollback the fit before may still decide."""
 CLOSE = 0.1
 """Routes whose worth differs by less are drawn from, where the policy explores."""
-ONE_PASSAGE, MOST_PASSAGES = 1, 3
-CLEAR_MARGIN, TIGHT_MARGIN = 0.08, 0.02
 Draw = Callable[[], float]
 
 
@@ -46,7 +44,6 @@ def decide(inputs: Inputs, fit: Fit | None, policy: Policy, draw: Draw) -> Decis
         inputs,
         chances,
         fallback="grounded" if worth.get("grounded", 0.0) > 0 else "declined",
-        passages=_count_passages(inputs),
         propensity=propensity,
     )
 
@@ -84,8 +81,3 @@ def choose_route(worth: dict[Route, float], policy: Policy, draw: Draw) -> tuple
     if not policy.explore or rival is None or rival not in worth or worth[best] - worth[rival] > CLOSE:
         return best, 1.0
     return (rival, policy.explore) if draw() < policy.explore else (best, 1 - policy.explore)
-
-
-def _count_passages(inputs: Inputs) -> int:
-    margin = inputs.evidence.margin
-    return ONE_PASSAGE if margin >= CLEAR_MARGIN else 2 if margin >= TIGHT_MARGIN else MOST_PASSAGES

@@ -140,7 +140,7 @@ def _cites_rightly(read: Read) -> float:
     if read.found is None:
         return 0.0
     cited = read.found.passage
-    own = _squeeze(cited.text) in _squeeze(read.asked.passage)
+    own = _squeeze(cited.text) in _squeeze(read.asked.title + read.asked.passage)
     return float(own or contains(cited.in_context, read.asked.answers))
 
 

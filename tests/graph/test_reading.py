@@ -6,6 +6,9 @@ from llguidance import LLMatcher, LLTokenizer
 
 from graph.prompts import DECLINE
 from graph.reading import (
+    CLOSE,
+    READ,
+    choose_passages,
     find_missing,
     find_quote,
     fit_text,
@@ -64,6 +67,16 @@ def test_the_quotation_is_verbatim() -> None:
 def test_what_is_missing_is_named_once_and_in_order() -> None:
     asked = "Do Normans and Huguenots get 30 days of leave, Normans?"
     assert find_missing(asked, [make_hit(LEAVE)]) == ["Normans", "Huguenots"]
+
+
+@given(st.lists(st.floats(0, 1), max_size=8).map(lambda scores: sorted(scores, reverse=True)))
+def test_what_search_is_sure_of_is_read_alone(scores: list[float]) -> None:
+    found = [make_hit(LEAVE, chunk_id=at, score=score) for at, score in enumerate(scores)]
+    chosen = choose_passages(found)
+    assert chosen == found[: len(chosen)]
+    assert min(len(found), 1) <= len(chosen) <= READ
+    for hit in found[:READ]:
+        assert (hit in chosen) == (found[0].score - hit.score <= CLOSE)
 
 
 async def test_the_answer_stands_in_the_passage_even_where_it_gives_orders(model: ModelClient) -> None:

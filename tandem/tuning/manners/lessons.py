@@ -1,24 +1,25 @@
 """Lessons: the material as conversations, in the words of the prompts that serve."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from graph.prompts import DECLINE, ask_directly, ask_numbered, write_reply
+from graph.support import content_terms
 from tandem.models.client import ChatMessage
 from tandem.tuning.lesson import Lesson
 from tandem.tuning.manners.material import Asked, Passage
 from tandem.tuning.manners.twists import find_names, twist
 
-COMPANY = (0, 0, 0, 0, 0, 0, 1, 2)
-"""How many distracting passages are given along, drawn from this."""
-OWN_PAGE = 0.75
-"""Share of the distracting passages that come from the same article, where they are hardest to tell apart."""
+COMPANY = (0, 1, 1, 2, 2)
+"""How many passages are given beside a passage, drawn from this: serving gives one to three."""
+OWN_PAGE = 0.8
+"""Share of them that come from the same article, those with the most terms in common: what search would find."""
 
 
 def make_reading_lessons(
     asked: Sequence[Asked], rng: random.Random, *, twists: float, strangers: float
 ) -> Iterator[Lesson]:
-    """One context for each passage, with all the questions on the passages in it.
+    """Every passage in a context, once, with all the questions on the passages that are new in it.
 
     `twists` and `strangers`: how many questions are added that none of them answers, for each answered one: changed
     in a word, and asked of other passages of the same page.
@@ -30,26 +31,42 @@ def make_reading_lessons(
     for passage in on:
         pages.setdefault(passage.origin, []).append(passage)
     names = {origin: [name for p in page for name in find_names(p.text)] for origin, page in pages.items()}
-    everything = list(on)
-    for passage in on:
-        page = [other for other in pages[passage.origin] if other is not passage]
-        given = [passage]
-        for _ in range(rng.choice(COMPANY)):
-            other = rng.choice(page) if page and rng.random() < OWN_PAGE else rng.choice(everything)
-            if other not in given:
-                given.append(other)
-        rng.shuffle(given)
-        text = " ".join(each.text for each in given)
-        questions = [item for each in given for item in on[each]]
-        answered = [item for item in questions if item.answer is not None]
-        for item in answered:
+    for given, new in gather_contexts(pages, rng):
+        text = " ".join(each.text for each in given).lower()
+        questions = [item for passage in new for item in on[passage]]
+        for item in [item for item in questions if item.answer is not None]:
+            others = [other for other in pages[item.passage.origin] if other not in given]
             if rng.random() < twists and (twisted := twist(item, names[item.passage.origin], rng)):
                 questions.append(twisted)
-            if page and rng.random() < strangers:
-                stranger = rng.choice(on[rng.choice(page)])
-                if stranger.answer is not None and stranger.answer.lower() not in text.lower():
-                    questions.append(Asked(passage, stranger.question, None))
+            if others and rng.random() < strangers:
+                stranger = rng.choice(on[rng.choice(others)])
+                if stranger.answer is not None and stranger.answer.lower() not in text:
+                    questions.append(Asked(item.passage, stranger.question, None))
         yield from (make_reading_lesson(item, given) for item in questions)
+
+
+def gather_contexts(
+    pages: Mapping[str, Sequence[Passage]], rng: random.Random
+) -> Iterator[tuple[list[Passage], list[Passage]]]:
+    """The passages of each context, shuffled, and which of them are in a context for the first time."""
+    everything = [passage for page in pages.values() for passage in page]
+    terms = {passage: content_terms(passage.text) for passage in everything}
+    left = dict.fromkeys(rng.sample(everything, len(everything)))
+    while left:
+        first = next(iter(left))
+        near = [other for other in pages[first.origin] if other in left and other != first]
+        near.sort(key=lambda other: -len(terms[first] & terms[other]))
+        new, given = [first], [first]
+        for _ in range(rng.choice(COMPANY)):
+            if near and rng.random() < OWN_PAGE:
+                new.append(near.pop(0))
+                given.append(new[-1])
+            elif (other := rng.choice(everything)) not in given:
+                given.append(other)
+        for passage in new:
+            del left[passage]
+        rng.shuffle(given)
+        yield given, new
 
 
 def make_reading_lesson(item: Asked, given: Sequence[Passage]) -> Lesson:
