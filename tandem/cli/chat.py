@@ -1,6 +1,7 @@
 """`tandem chat`: the first run, and a chat in the terminal."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tandem.settings import Settings
 
 MODEL_START_S = 90
+PATIENCE_S = 5
+"""How long a folder that was indexed before is waited for: what is known can be asked, and a worker goes on."""
 
 
 def chat(
@@ -73,12 +76,15 @@ async def _index_folder(settings: "Settings", docs: Path, console: Console) -> N
         )
         status = next(status for status in await list_sources(database) if status.source.id == source.id)
         look = await enqueue_look(database, settings, source, requested_by="operator")
-        if status.documents:
-            return  # what is known can be asked at once; the worker brings it up to date meanwhile
+        patience = PATIENCE_S if status.documents else math.inf
+        deadline = asyncio.get_running_loop().time() + patience
         with console.status(f"Indexing {docs}") as line:
             while (progress := await read_look(database, look)).state not in ("done", "failed"):
+                if asyncio.get_running_loop().time() > deadline:
+                    console.print(f"Still looking at {docs}; until then, answers are from what was indexed before.")
+                    return
                 line.update(f"Indexing {docs}: {progress.done} of {progress.total}")
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)
     counts = progress.documents
     console.print(f"Indexed {counts.added + counts.changed + counts.unchanged} documents, {counts.failed} failed.")
     if progress.error:
