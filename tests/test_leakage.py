@@ -168,6 +168,22 @@ async def test_an_answer_its_citations_and_its_receipt_are_the_same(house: House
     assert "7131" in json.dumps(describe_answer(await ask(agent, QUERIES[0], INSIDER, "insider")))
 
 
+async def test_asking_back_names_only_what_the_viewer_may_read(house: House, agent: Agent) -> None:
+    """An insider has two printers to choose from; for an outsider there is one, and nothing to ask."""
+    north = b"# The north printer\n\nThe printer stands in the north hall, next to the lift.\n"
+    south = b"# The south printer\n\nThe printer stands in the south hall, behind the vault.\n"
+    await house.index("printers", {"north.md": north}, "everyone", "*")
+    outsider, asked = OUTSIDERS["another audience"], "Where does the printer stand?"
+    before = await ask(agent, asked, outsider, "before")
+    await house.index("payroll", {"south.md": south}, "hr", "slack:T1")
+    after = await ask(agent, asked, outsider, "after")
+    assert (after.route, after.answer, after.receipt.reasons) == (before.route, before.answer, before.receipt.reasons)
+    assert "south" not in json.dumps(describe_answer(after))
+    told = await ask(agent, asked, INSIDER, "insider")
+    assert told.route == "asked"
+    assert "south" in told.answer
+
+
 async def test_a_review_notice_goes_to_its_owner_and_nobody_else_decides_or_learns_of_it(house: House) -> None:
     outsider = OUTSIDERS["another audience"]
     before = (await show_sources(event("", outsider), house.database)).markdown
