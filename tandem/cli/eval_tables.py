@@ -49,6 +49,7 @@ def print_reader(figures: dict[str, Any]) -> None:
         ("passage to be found, forced to answer: F1", tell(retrieved["f1"])),
         ("F1 lost by having to find it", tell(retrieved["f1_lost"])),
         ("as sent: citations right", tell(retrieved["citation_precision"])),
+        ("only passages of other titles found: declined", tell(figures["uncovered"]["declined"])),
     ):
         table.add_row(name, value)
     Console(highlight=False).print(table)

@@ -109,8 +109,11 @@ async def _judge(
     database: "Database", settings: "Settings", folder: "RunFolder", override: str | None, as_json: bool
 ) -> "Verdict":
     from tandem.tuning.gate import pass_gate
+    from tandem.tuning.runs import list_taught
     from tandem.tuning.sets import make_sets
 
+    project = folder.name.rpartition(".")[0]
+    taught = {name: run.held_out for name, run in list_taught(settings, project).items()}
     async with open_model(settings) as model:
         with _progress(as_json) as bar:
             task = bar.add_task(f"Judging {folder.name}", total=None, told="")
@@ -123,7 +126,7 @@ async def _judge(
                 model,
                 settings,
                 folder.card,
-                make_sets(folder.held_out),
+                make_sets(folder.held_out, taught),
                 judged_by=operator(),
                 overridden_by=override,
                 on_progress=show,

@@ -5,13 +5,14 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from graph.nodes.retrieve import PASSAGES
 from graph.reading import Reading, read_passages
+from graph.routing.evidence import weigh_evidence
 from graph.routing.linear import area_under_roc
 from index.search import Hit, search
 from tandem.errors import SourceError
@@ -21,17 +22,21 @@ from tandem.evals.qa import OnPassage
 from tandem.evals.workbench import VIEWER, OnProgress, Workbench
 from tandem.models.client import ModelClient
 
+WIDE = 60
+"""Passages that are found; so many that some are of another title."""
 ReadPassages = Callable[[ModelClient, str, Sequence[Hit]], Awaitable[Reading | None]]
 
 
 @dataclass(frozen=True)
 class Read:
     """One question, read with its own passage and, if it is answerable, with what search found in its place; None where
-    the reader made nothing of it."""
+    the reader made nothing of it. `left`: whether it was declined with passages of other titles alone, as Tandem would
+    have; None where that was not tried."""
 
     asked: OnPassage
     given: Reading | None
     found: Reading | None
+    left: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,9 @@ class ReaderRun:
                 "declined_wrongly": _described(self._answerable, lambda r: float(_is_declined(r.given))),
             },
             "retrieved": self._describe_retrieved(),
+            "uncovered": {
+                "declined": _described([r for r in self.reads if r.left is not None], lambda r: float(bool(r.left)))
+            },
         }
 
     @property
@@ -85,7 +93,9 @@ async def measure_reader(
     read: ReadPassages = read_passages,
 ) -> ReaderRun:
     """Indexes all passages into the empty workbench, then reads each question with its own and, if it is answerable,
-    with those found among all of them. Raises SourceError, ModelUnavailable, ModelBusy or DatabaseUnavailable."""
+    with those found among all of them, and among those of other titles.
+
+    Raises SourceError, ModelUnavailable, ModelBusy or DatabaseUnavailable."""
     passages = list(dict.fromkeys((asked.title, asked.passage) for asked in questions))
     await asyncio.to_thread(_write_passages, bench.folder, passages)
     look = await bench.look(on_progress)
@@ -95,18 +105,28 @@ async def measure_reader(
     for done, asked in enumerate(questions):
         on_progress("Reading", done, len(questions))
         given = await read(bench.model, asked.question, [as_hit(asked.title, asked.passage)])
-        found = None
-        if asked.answerable:
-            hits = (await search(bench.database, bench.model, asked.question, VIEWER, k=PASSAGES)).hits
-            found = await read(bench.model, asked.question, hits)
-        reads.append(Read(asked, given, found))
+        if not asked.answerable:
+            reads.append(Read(asked, given, None))
+            continue
+        found = await search(bench.database, bench.model, asked.question, VIEWER, k=WIDE)
+        reading = await read(bench.model, asked.question, found.hits[:PASSAGES])
+        others = tuple(hit for hit in found.hits if hit.title != _tidy(asked.title))[:PASSAGES]
+        left = None
+        if others and _tidy(asked.title):
+            readable = weigh_evidence(replace(found, hits=others)).is_readable
+            left = not readable or _is_declined(await read(bench.model, asked.question, others))
+        reads.append(Read(asked, given, reading, left))
     return ReaderRun(tuple(reads))
 
 
 def _write_passages(folder: Path, passages: Sequence[tuple[str, str]]) -> None:
     for number, (title, text) in enumerate(passages):
-        heading = f"# {' '.join(title.split())}\n\n" if title.strip() else ""
+        heading = f"# {_tidy(title)}\n\n" if title.strip() else ""
         (folder / f"{number}.md").write_bytes(f"{heading}{text}\n".encode(errors="replace"))
+
+
+def _tidy(title: str) -> str:
+    return " ".join(title.split())
 
 
 def as_hit(title: str, text: str) -> Hit:

@@ -39,6 +39,8 @@ class Card(BaseModel):
     licence: str = "unknown"
     trained_at: datetime | None = None
     snapshot: Snapshot | None = None
+    before: str | None = None
+    """The adapter that its training went on from."""
     text: str = ""
     """Data, seeds, figures and limits, in Markdown."""
     added_at: datetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -94,6 +94,19 @@ def find_run(settings: Settings, adapter: str) -> RunFolder:
     return found
 
 
+def list_taught(settings: Settings, project: str) -> dict[str, RunFolder]:
+    """By project, the newest run of each other project that the adapter in service has been through."""
+    serving = Adapters(settings).in_service(describe_weights(settings)["digest"])
+    found: dict[str, RunFolder] = {}
+    name = serving.name if serving else None
+    while name and (run := RunFolder(_home(settings) / name)).is_trained:
+        other = name.rpartition(".")[0]
+        if other != project:
+            found.setdefault(other, run)
+        name = run.card.before
+    return found
+
+
 def begin_run(
     settings: Settings, project: str, split: Mapping[Side, Sequence[Example]], wished: Mapping[str, int | float | None]
 ) -> RunFolder:
@@ -164,6 +177,7 @@ def _draft_card(
         base_digest=weights["digest"],
         licence=join_licences(licence for example in taught for licence in example.licences),
         snapshot=take_snapshot(taught, before),
+        before=before.name if before else None,
         text=text,
     )
 

@@ -1,10 +1,12 @@
-"""What adapters are judged by: the held-out examples, questions on passages, and general ones, to notice forgetting."""
+"""What adapters are judged by: the held-out examples; and, to notice forgetting, those of what was learned before,
+questions on passages, and general ones."""
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +16,7 @@ from tandem.evals.grading import best_f1, contains
 from tandem.evals.rows import read_rows
 from tandem.models.client import ChatMessage, ModelClient
 from tandem.settings import Settings
-from tandem.tuning.examples import Example
+from tandem.tuning.examples import Example, Task
 from tandem.tuning.hits import make_hit
 from tandem.tuning.marks import mark
 
@@ -80,15 +82,22 @@ class _Question(BaseModel):
     question: str
 
 
-def make_sets(held_out: Sequence[Example]) -> tuple[JudgedSet, ...]:
-    held = []
-    for task in dict.fromkeys(example.task for example in held_out):
-        mine = [example for example in held_out if example.task == task]
-        questions, origins = tuple(map(_ask_example, mine)), tuple(example.origin for example in mine)
-        held.append(JudgedSet(task, questions, is_held_out=True, origins=origins))
+def make_sets(
+    held_out: Sequence[Example], taught: Mapping[str, Sequence[Example]] = MappingProxyType({})
+) -> tuple[JudgedSet, ...]:
+    """`taught`: what was held out of the projects that the adapter in service has learned, by their names."""
+    held = [
+        JudgedSet(task, tuple(map(_ask_example, mine)), is_held_out=True, origins=tuple(one.origin for one in mine))
+        for task, mine in _by_task(held_out)
+    ]
+    kept = [
+        JudgedSet(f"{project}: {task}", tuple(map(_ask_example, mine)), origins=tuple(one.origin for one in mine))
+        for project, examples in taught.items()
+        for task, mine in _by_task(examples)
+    ]
     grounded = tuple(one.ask for one in read_grounded())
     general = tuple(chat(ask_directly(one.question, []), SHORT_ANSWER, one.mark) for one in read_general())
-    return (*held, JudgedSet("on passages", grounded), JudgedSet("general", general))
+    return (*held, *kept, JudgedSet("on passages", grounded), JudgedSet("general", general))
 
 
 def chat(messages: Sequence[ChatMessage], max_tokens: int, mark: Callable[[str], float]) -> Asked:
@@ -115,6 +124,11 @@ def list_tests(settings: Settings) -> list[str]:
     for name in settings.held_out:
         tests += [row.question for _, row in read_rows(Path(name).expanduser(), _Question, remedy=remedy)]
     return tests
+
+
+def _by_task(examples: Sequence[Example]) -> Iterator[tuple[Task, list[Example]]]:
+    for task in dict.fromkeys(example.task for example in examples):
+        yield task, [example for example in examples if example.task == task]
 
 
 def _ask_example(example: Example) -> Asked:

@@ -17,11 +17,15 @@ from tandem.settings import Settings
 FERRY = "The boat to the island leaves at noon from the old harbour. It takes forty minutes."
 TRAM = "Tram 11 stops at the market every six minutes."
 QUESTIONS = (
-    OnPassage(question="When does the boat to the island leave?", answers=("at noon", "noon"), passage=FERRY),
-    OnPassage(question="How long does the boat to the island take?", answers=("forty minutes",), passage=FERRY),
-    OnPassage(question="How often does tram 11 stop at the market?", answers=("every six minutes",), passage=TRAM),
-    OnPassage(question="Who steers the tram?", passage=TRAM),
-    OnPassage(question="What is the name of the boat?", passage=FERRY),
+    OnPassage(
+        question="When does the boat to the island leave?", answers=("at noon", "noon"), passage=FERRY, title="The boat"
+    ),
+    OnPassage(question="How long does the boat take?", answers=("forty minutes",), passage=FERRY, title="The boat"),
+    OnPassage(
+        question="How often does tram 11 stop there?", answers=("every six minutes",), passage=TRAM, title="Trams"
+    ),
+    OnPassage(question="Who steers the tram?", passage=TRAM, title="Trams"),
+    OnPassage(question="What is the name of the boat?", passage=FERRY, title="The boat"),
 )
 
 
@@ -55,6 +59,8 @@ async def test_figures(bench: Workbench) -> None:
     assert described["retrieved"]["f1"]["mean"] == third
     assert described["retrieved"]["f1_lost"]["mean"] == 0
     assert described["retrieved"]["citation_precision"]["mean"] == 1
+    assert [read.left for read in run.reads] == [True, True, True, None, None]  # nothing else is about boats or trams
+    assert described["uncovered"]["declined"]["mean"] == 1
 
 
 async def test_the_reader_that_serves_is_measured(bench: Workbench) -> None:

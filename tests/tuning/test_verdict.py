@@ -51,6 +51,15 @@ def test_the_gate_knows_which_examples_share_an_origin() -> None:
     assert not any(one.is_better for one in found.values())
 
 
+def test_what_was_learned_before_is_judged_and_need_not_gain() -> None:
+    examples = [make_example(at, f"Question {at}?", "Yes.", task="tone", origin=f"page {at}") for at in range(4)]
+    made = {judged.name: judged for judged in make_sets(examples[:2], {"orders": examples[2:]})}
+    assert list(made) == ["tone", "orders: tone", "on passages", "general"]
+    assert made["orders: tone"].groups == ("page 2", "page 3")
+    marked = [(made[name], [0.5] * 2, [0.5] * 2) for name in ("tone", "orders: tone")]
+    assert [one.must_gain for one in _compare(marked)] == [True, False]
+
+
 def verdict(*comparisons: Comparison, override: str | None = None) -> Verdict:
     return Verdict(
         adapter="house.2",
