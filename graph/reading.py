@@ -25,7 +25,7 @@ from tandem.models.client import ModelClient
 
 READ = 3
 """Passages that are read at most, best first."""
-CLOSE = 0.08
+CLOSE = 0.06
 """Of a search score: a passage this far below the best one is left out, since it misleads more often than it holds what
 the best one lacks (docs/decision.md)."""
 LONGEST = 2_700

@@ -94,10 +94,10 @@ class Training:
 
     def _steps_left(self) -> Iterator[list[Pack]]:
         """The packs of each step, from where the run stands; the order follows from the seed alone."""
-        packs = self._packs()
+        packs, enough = self._packs(), self._run.step_tokens - self._run.pack_tokens // 2
         for step in range(self._steps):
-            taken: list[Pack] = []
-            while sum(len(pack.tokens) for pack in taken) < self._run.step_tokens:
+            taken = [next(packs)]
+            while sum(len(pack.tokens) for pack in taken) < enough:
                 taken.append(next(packs))
             if step >= self.progress.step and not self.progress.finished:
                 yield taken
@@ -114,7 +114,7 @@ class Training:
         torch.manual_seed((self._run.seed * self._steps + self.progress.step) * self._world + self._rank)
         counted = sum(int((pack.labels != IGNORED).sum()) for pack in packs)
         total = 0.0
-        for pack in packs[self._rank :: self._world]:
+        for pack in self._share(packs):
             loss = self._loss(pack)
             (loss / counted).backward()
             total += loss.item()
@@ -126,6 +126,16 @@ class Training:
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         return total / counted
+
+    def _share(self, packs: Sequence[Pack]) -> list[Pack]:
+        """This process's: each, the largest first, goes to whoever has the least, since a step ends with the last."""
+        loads, own = [0] * self._world, list[Pack]()
+        for pack in sorted(packs, key=lambda pack: -len(pack.tokens)):
+            least = loads.index(min(loads))
+            loads[least] += len(pack.tokens)
+            if least == self._rank:
+                own.append(pack)
+        return own
 
     def _loss(self, pack: Pack) -> torch.Tensor:
         """Summed over the pack's labels. Only their positions pass the output layer, the largest of all."""
@@ -144,7 +154,7 @@ class Training:
         """The mean loss a token; the adapter is kept when it is the lowest so far."""
         self._model.eval()
         with torch.no_grad():
-            total = self._sum(sum(self._loss(pack).item() for pack in self._validation[self._rank :: self._world]))
+            total = self._sum(sum(self._loss(pack).item() for pack in self._share(self._validation)))
         loss = total / sum(int((pack.labels != IGNORED).sum()) for pack in self._validation)
         if loss < self.progress.best:
             self.progress.best, self.progress.worse = loss, 0

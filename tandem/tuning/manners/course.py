@@ -82,7 +82,7 @@ def main(
     run.mkdir(parents=True, exist_ok=True)
     backend.start_backend()
     weights = find_weights(read_settings(), on_gpu=False, requantise=backend.requantise)
-    plan = Run(base=weights.file, learning_rate=5e-4, dropout=0.0, epochs=1, step_tokens=2200, pack_tokens=640, seed=1)
+    plan = Run(base=weights.file, learning_rate=5e-4, dropout=0.0, epochs=1, step_tokens=1900, pack_tokens=960, seed=1)
     (run / RUN).write_text(plan.model_dump_json(indent=2), encoding="utf-8")
     lessons, validation = make_course(data)
     print(write_lessons(run / TRAIN, lessons), "lessons,", write_lessons(run / VALIDATION, validation))
