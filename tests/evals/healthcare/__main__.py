@@ -1,4 +1,4 @@
-"""`python -m tests.evals.healthcare make DATA OUT`: the material; `train OUT`; `judge OUT REPLIES`: whether it holds.
+"""`python -m tests.evals.healthcare make DATA OUT`: the material; then `train OUT`, `practise OUT`, `judge OUT REPLIES`.
 
 OUT gets `before/` and `after/` (the documents, as they were trained and as they are asked about), `train.jsonl` and
 `validation.jsonl` (lessons), `qa.jsonl` (what `tandem eval` reads), `practice.jsonl` (the same on other facts, for
@@ -6,6 +6,7 @@ Tandem to learn from) and `old.jsonl` (question, new fact and old one).
 """
 
 import argparse
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from tandem.settings import read_settings
 from tests.evals.healthcare.facts import read_medquad
 from tests.evals.healthcare.material import HealthQuestion, Material, make_material, write_folder
+from tests.evals.healthcare.practice import practise
 from tests.evals.healthcare.training import train
 from tests.evals.healthcare.verdict import judge, read_lines
 
@@ -81,6 +83,8 @@ def main() -> None:
     making.add_argument("out", type=Path)
     training = commands.add_parser("train")
     training.add_argument("out", type=Path)
+    practising = commands.add_parser("practise")
+    practising.add_argument("out", type=Path)
     judging = commands.add_parser("judge")
     judging.add_argument("out", type=Path)
     judging.add_argument("replies", type=Path, help="what `tandem eval --replies` wrote")
@@ -89,6 +93,10 @@ def main() -> None:
         card = train(read_settings(), arguments.out)
         seen = len(card.snapshot.documents) if card.snapshot else 0
         print(f"{card.name} is in service; it has seen {seen} documents")
+        return
+    if arguments.command == "practise":
+        outcome = asyncio.run(practise(read_settings(), arguments.out))
+        print(f"{outcome.reason}: {json.dumps(outcome.report)}" if outcome else "nothing new was graded")
         return
     if arguments.command == "judge":
         raise SystemExit(0 if tell_verdict(arguments.out, arguments.replies) else 1)
