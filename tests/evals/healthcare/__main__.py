@@ -1,4 +1,4 @@
-"""`python -m tests.evals.healthcare make DATA OUT`: the material; then `train OUT`, `practise OUT`, `judge OUT REPLIES`.
+"""`python -m tests.evals.healthcare make DATA OUT`, then `train OUT`, `practise OUT` and `judge OUT REPLIES`.
 
 OUT gets `before/` and `after/` (the documents, as they were trained and as they are asked about), `train.jsonl` and
 `validation.jsonl` (lessons), `qa.jsonl` (what `tandem eval` reads), `practice.jsonl` (the same on other facts, for
