@@ -22,9 +22,9 @@ class Chances:
 
 @dataclass(frozen=True)
 class Decision:
-    """Reasons: three at most, the weightiest first; what comes up while answering is added. `chances` is None where none
-    were estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to chance.
-    `p_answer`: the chance, once the passages were read, that they answer; None where no reader told."""
+    """Reasons: three at most, the weightiest first; what comes up while answering is added. `chances` is None where
+    none were estimated. `propensity`: how probable this route was when it was drawn; 1 where nothing was left to
+    chance. `p_answer`: the chance, once the passages were read, that they answer; None where no reader told."""
 
     route: Route
     reasons: tuple[str, ...]

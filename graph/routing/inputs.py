@@ -54,6 +54,7 @@ class Inputs:
             "direct_history": history.direct_rate,
             "grounded_history": history.grounded_rate,
             "stale": float(stale.stale),
+            "taught": float(stale.taught),
             "due": float(stale.due),
             "expires": float(stale.expires_in_days is not None and stale.expires_in_days < SOON_DAYS),
         }
@@ -65,7 +66,7 @@ PLAIN = (
     *("quantity", "person", "explanation"),
     *("best_score", "best_dense", "best_coverage", "margin", "spread", "known_share", "halves_agree", "covered"),
 )
-NAMES = (*PLAIN, "length", "age", "direct_history", "grounded_history", "stale", "due", "expires")
+NAMES = (*PLAIN, "length", "age", "direct_history", "grounded_history", "stale", "taught", "due", "expires")
 _INPUTS = TypeAdapter(Inputs)
 
 

@@ -16,6 +16,7 @@ ABOUT: Mapping[str, tuple[str, ...]] = {
     "evidence": (*("covered", "best_score", "best_dense", "best_coverage", "known_share", "margin", "spread"),),
     "agreement": ("halves_agree",),
     "memory": ("direct_history",),
+    "taught": ("taught",),
     "reading": ("grounded_history",),
     "fresh": ("wants_fresh", "has_date"),
     "house": ("wants_house",),
@@ -86,6 +87,14 @@ def _tell_memory(inputs: Inputs, _: Route) -> str:
     return f"I was right on {history.direct_right} of {history.direct_of} similar questions from memory"
 
 
+def _tell_taught(inputs: Inputs, route: Route) -> str:
+    if inputs.staleness.taught and route == "direct":
+        return "the model was trained on the page about this, and it is still the same"
+    if not inputs.staleness.taught and inputs.staleness.trained_at and route != "direct":
+        return "the model was not trained on the page about this"
+    return ""
+
+
 def _tell_reading(inputs: Inputs, _: Route) -> str:
     history = inputs.history
     if not history.grounded_of:
@@ -115,6 +124,7 @@ TELL: Mapping[str, Callable[[Inputs, Route], str]] = {
         lambda inputs: inputs.evidence.halves_agree, "search by meaning and search by words agree on the page"
     ),
     "memory": _tell_memory,
+    "taught": _tell_taught,
     "reading": _tell_reading,
     "fresh": _when(lambda inputs: inputs.question.wants_fresh, "you ask for what is true now"),
     "house": _when(lambda inputs: inputs.question.wants_house, "you ask about the house"),

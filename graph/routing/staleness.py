@@ -1,4 +1,4 @@
-"""Stale weights: did the best documents change after the adapter in service had been trained on them?"""
+"""Stale weights: did the best documents change after the adapter in service had been trained on them? And was it?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ class Staleness:
     """`document_id` is the first of the best documents that changed, at `changed_at`; None where none did.
 
     `trained_at` is when the snapshot was taken; None where the adapter has none. `due`: somebody should have looked
-    whether the best document still holds. `expires_in_days` is unknown for what does not expire.
+    whether the best document still holds. `expires_in_days` is unknown for what does not expire. `taught`: the adapter
+    was trained on the best document as it is now.
     """
 
     trained_at: datetime | None = None
@@ -22,6 +23,7 @@ class Staleness:
     changed_at: datetime | None = None
     due: bool = False
     expires_in_days: float | None = None
+    taught: bool = False
 
     @property
     def stale(self) -> bool:
@@ -47,4 +49,5 @@ def find_staleness(best: Sequence[Standing], snapshot: Snapshot | None, now: dat
             stale = seen != {document.revision}
         if stale:
             return Staleness(snapshot.taken_at, document.id, document.title, document.changed_at, due, left)
-    return Staleness(snapshot.taken_at, due=due, expires_in_days=left)
+    taught = bool(best) and {best[0].revision} in revisions.values()
+    return Staleness(snapshot.taken_at, due=due, expires_in_days=left, taught=taught)

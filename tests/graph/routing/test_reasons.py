@@ -11,6 +11,7 @@ from graph.routing.linear import LinearModel
 from graph.routing.policy import Policy
 from graph.routing.reasons import describe_days
 from graph.routing.router import decide
+from graph.routing.staleness import Staleness
 from tests.graph.hits import make_hit
 from tests.graph.routing.given import COVERED, STALE, UNCOVERED, found, make_inputs
 
@@ -47,6 +48,18 @@ def test_a_good_memory_is_a_reason_to_use_it() -> None:
     first, *others = reasons(inputs, fit)
     assert first == "answered from memory: I was right on 8 of 9 similar questions from memory"
     assert "the documents answered 3 of 9 similar questions rightly" in others
+
+
+def test_what_the_model_was_trained_on_is_a_reason_for_either_side() -> None:
+    fit = make_fit({"taught": 8.0}, {"covered": 1.0})
+    trained = datetime(2026, 4, 1, tzinfo=UTC)
+    taught = make_inputs("How much leave do I get?", staleness=Staleness(trained, taught=True))
+    assert reasons(taught, fit)[0] == (
+        "answered from memory: the model was trained on the page about this, and it is still the same"
+    )
+    untaught = make_inputs("How much leave do I get?", staleness=Staleness(trained))
+    assert "the model was not trained on the page about this" in " ".join(reasons(untaught, fit))
+    assert "trained" not in " ".join(reasons(make_inputs("How much leave do I get?"), fit))
 
 
 def test_the_age_of_the_best_page_is_a_reason() -> None:

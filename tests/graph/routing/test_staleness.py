@@ -16,8 +16,16 @@ PAGE = Standing(
 SNAPSHOT = Snapshot(taken_at=TRAINED, documents=(SeenDocument(id=1, source="docs", path="leave.md", revision="abc"),))
 
 
-def test_a_page_as_it_was_seen_is_not_stale() -> None:
-    assert not find_staleness([PAGE], SNAPSHOT, NOW).stale
+def test_a_page_as_it_was_seen_is_not_stale_but_taught() -> None:
+    found = find_staleness([PAGE], SNAPSHOT, NOW)
+    assert (found.stale, found.taught) == (False, True)
+
+
+def test_only_the_best_page_as_it_is_now_counts_as_taught() -> None:
+    other = replace(PAGE, path="badges.md", title="Badges", revision="xyz")
+    for best, snapshot in (([other, PAGE], SNAPSHOT), ([PAGE], None), ([], SNAPSHOT)):
+        assert not find_staleness(best, snapshot, NOW).taught
+    assert not find_staleness([replace(PAGE, revision="def")], SNAPSHOT, NOW).taught
 
 
 def test_a_page_with_another_revision_is_stale_whatever_its_date_says() -> None:
