@@ -24,8 +24,8 @@ from tandem.tuning.run import ADAPTER, RUN, TRAIN, VALIDATION, Run
 
 NAME = "health"
 """Of the source and of the adapter."""
-EPOCHS = 4
-"""A fact is learned by heart, so it is told this often in each of its wordings."""
+EPOCHS = 20
+"""A fact is learned by heart, so it is told this often in each of its wordings. After 4 one in twelve was known."""
 RANK = 16
 LEARNING_RATE = 5e-4
 
