@@ -27,7 +27,7 @@ READ = 3
 """Passages that are read at most, best first."""
 CLOSE = 0.06
 """Of a search score: a passage this far below the best one is left out, since it misleads more often than it holds what
-the best one lacks (docs/decision.md)."""
+the best one lacks (docs/reader.md)."""
 LONGEST = 2_700
 """Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48

@@ -30,13 +30,13 @@ ReadPassages = Callable[[ModelClient, str, Sequence[Hit]], Awaitable[Reading | N
 @dataclass(frozen=True)
 class Read:
     """One question, read with its own passage and, if it is answerable, with what search found in its place; None where
-    the reader made nothing of it. `left`: whether it was declined with passages of other titles alone, as Tandem would
-    have; None where that was not tried."""
+    the reader made nothing of it. `declined_elsewhere`: whether Tandem would have declined, had there been passages of
+    other titles alone; None where that was not tried."""
 
     asked: OnPassage
     given: Reading | None
     found: Reading | None
-    left: bool | None = None
+    declined_elsewhere: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ class ReaderRun:
             },
             "retrieved": self._describe_retrieved(),
             "uncovered": {
-                "declined": _described([r for r in self.reads if r.left is not None], lambda r: float(bool(r.left)))
+                "declined": _described(
+                    [r for r in self.reads if r.declined_elsewhere is not None],
+                    lambda r: float(bool(r.declined_elsewhere)),
+                )
             },
         }
 
@@ -95,7 +98,8 @@ async def measure_reader(
     """Indexes all passages into the empty workbench, then reads each question with its own and, if it is answerable,
     with those found among all of them, and among those of other titles.
 
-    Raises SourceError, ModelUnavailable, ModelBusy or DatabaseUnavailable."""
+    Raises SourceError, ModelUnavailable, ModelBusy or DatabaseUnavailable.
+    """
     passages = list(dict.fromkeys((asked.title, asked.passage) for asked in questions))
     await asyncio.to_thread(_write_passages, bench.folder, passages)
     look = await bench.look(on_progress)
@@ -110,12 +114,12 @@ async def measure_reader(
             continue
         found = await search(bench.database, bench.model, asked.question, VIEWER, k=WIDE)
         reading = await read(bench.model, asked.question, found.hits[:PASSAGES])
-        others = tuple(hit for hit in found.hits if hit.title != _tidy(asked.title))[:PASSAGES]
-        left = None
+        others = tuple(hit for hit in found.hits if _squeeze(hit.title) != _squeeze(asked.title))[:PASSAGES]
+        declined = None
         if others and _tidy(asked.title):
             readable = weigh_evidence(replace(found, hits=others)).is_readable
-            left = not readable or _is_declined(await read(bench.model, asked.question, others))
-        reads.append(Read(asked, given, reading, left))
+            declined = not readable or _is_declined(await read(bench.model, asked.question, others))
+        reads.append(Read(asked, given, reading, declined))
     return ReaderRun(tuple(reads))
 
 
@@ -165,7 +169,7 @@ def _cites_rightly(read: Read) -> float:
 
 
 def _squeeze(text: str) -> str:
-    return re.sub(r"\W+", "", text)
+    return re.sub(r"[\W_]+", "", text)
 
 
 def _described(

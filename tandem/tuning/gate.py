@@ -36,7 +36,7 @@ async def pass_gate(
     before = registry.in_service(base)
     if before == card:
         raise TuningError(f"{card.name} is in service already.", remedy="`tandem model rollback` takes it out.")
-    held_out = [group for one in sets if one.is_held_out for group in one.groups]
+    held_out = [group for one in sets if one.is_own for group in one.groups]
     if len(held_out) < FEWEST_HELD_OUT or len(set(held_out)) < FEWEST_ORIGINS:
         raise TuningError(
             f"{card.name} is judged by {len(held_out)} held-out examples of {len(set(held_out))} origins;"

@@ -46,9 +46,9 @@ async def judge(
 
 def _compare(marks: Sequence[tuple[JudgedSet, list[float], list[float]]]) -> tuple[Comparison, ...]:
     """The held-out examples together must gain; each task of them must not lose."""
-    held = [one for one in marks if one[0].is_held_out]
+    held = [one for one in marks if one[0].is_own]
     comparisons = [
-        compare(judged.name, old, new, groups=judged.groups, must_gain=judged.is_held_out and len(held) == 1)
+        compare(judged.name, old, new, groups=judged.groups, must_gain=judged.is_own and len(held) == 1)
         for judged, old, new in marks
     ]
     if len(held) > 1:

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,11 +29,12 @@ Asked = Callable[[ModelClient, str], Awaitable[float]]
 
 @dataclass(frozen=True)
 class JudgedSet:
-    """`origins`: of each question, where some share one."""
+    """`is_own`: held out of the project that the adapter was trained on. `origins`: of each question, where some share
+    one."""
 
     name: str
     questions: tuple[Asked, ...]
-    is_held_out: bool = False
+    is_own: bool = False
     origins: tuple[str, ...] = ()
 
     @property
@@ -83,16 +83,13 @@ class _Question(BaseModel):
 
 
 def make_sets(
-    held_out: Sequence[Example], taught: Mapping[str, Sequence[Example]] = MappingProxyType({})
+    held_out: Sequence[Example], taught: Mapping[str, Sequence[Example]] | None = None
 ) -> tuple[JudgedSet, ...]:
     """`taught`: what was held out of the projects that the adapter in service has learned, by their names."""
-    held = [
-        JudgedSet(task, tuple(map(_ask_example, mine)), is_held_out=True, origins=tuple(one.origin for one in mine))
-        for task, mine in _by_task(held_out)
-    ]
+    held = [_make_held_out(task, mine, is_own=True) for task, mine in _by_task(held_out)]
     kept = [
-        JudgedSet(f"{project}: {task}", tuple(map(_ask_example, mine)), origins=tuple(one.origin for one in mine))
-        for project, examples in taught.items()
+        _make_held_out(f"{project}: {task}", mine, is_own=False)
+        for project, examples in (taught or {}).items()
         for task, mine in _by_task(examples)
     ]
     grounded = tuple(one.ask for one in read_grounded())
@@ -129,6 +126,11 @@ def list_tests(settings: Settings) -> list[str]:
 def _by_task(examples: Sequence[Example]) -> Iterator[tuple[Task, list[Example]]]:
     for task in dict.fromkeys(example.task for example in examples):
         yield task, [example for example in examples if example.task == task]
+
+
+def _make_held_out(name: str, examples: Sequence[Example], *, is_own: bool) -> JudgedSet:
+    origins = tuple(example.origin for example in examples)
+    return JudgedSet(name, tuple(map(_ask_example, examples)), is_own=is_own, origins=origins)
 
 
 def _ask_example(example: Example) -> Asked:

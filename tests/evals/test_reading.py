@@ -59,7 +59,13 @@ async def test_figures(bench: Workbench) -> None:
     assert described["retrieved"]["f1"]["mean"] == third
     assert described["retrieved"]["f1_lost"]["mean"] == 0
     assert described["retrieved"]["citation_precision"]["mean"] == 1
-    assert [read.left for read in run.reads] == [True, True, True, None, None]  # nothing else is about boats or trams
+    assert [read.declined_elsewhere for read in run.reads] == [
+        True,
+        True,
+        True,
+        None,
+        None,
+    ]  # nothing else is about boats or trams
     assert described["uncovered"]["declined"]["mean"] == 1
 
 

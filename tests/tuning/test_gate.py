@@ -44,7 +44,7 @@ async def say(model: ModelClient, question: str, name: str | None = None) -> str
 async def make_sets(model: ModelClient) -> tuple[JudgedSet, ...]:
     """What the base says is what was wished for: nothing is better than it, and noise is worse."""
     asked = [_ask(question, await say(model, question)) for question in QUESTIONS]
-    return JudgedSet("answers", tuple(asked), is_held_out=True), JudgedSet("general", tuple(asked))
+    return JudgedSet("answers", tuple(asked), is_own=True), JudgedSet("general", tuple(asked))
 
 
 def _ask(question: str, wanted: str) -> Asked:

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from graph.prompts import DECLINE
 from tandem.tuning.manners.clozes import ask_for_span, make_clozes
-from tandem.tuning.manners.lessons import make_reading_lessons
+from tandem.tuning.manners.lessons import COMPANY, gather_contexts, make_reading_lessons
 from tandem.tuning.manners.material import LONGEST_PASSAGE, Asked, Passage, choose_answer, cut, read_questions, tidy
 from tandem.tuning.manners.twists import find_names, twist
 
@@ -49,6 +50,16 @@ def test_every_lesson_is_true(seed: int) -> None:
             assert reply == DECLINE
             answer = known.get(question)
             assert answer is None or not any(answer in text for text in given_texts.values())
+
+
+@given(st.integers(0, 10_000))
+def test_every_passage_is_new_in_one_context(seed: int) -> None:
+    pages = {"a": [KITCHEN, GARDEN], "b": [HALL]}
+    contexts = list(gather_contexts(pages, random.Random(seed)))
+    assert Counter(passage for _, new in contexts for passage in new) == {KITCHEN: 1, GARDEN: 1, HALL: 1}
+    for given_along, new in contexts:
+        assert set(new) <= set(given_along)
+        assert len(set(given_along)) == len(given_along) <= 1 + max(COMPANY)
 
 
 @given(st.integers(0, 10_000))

@@ -43,7 +43,7 @@ def test_the_gate_knows_which_examples_share_an_origin() -> None:
     marks = [0.0] * 12
     examples = [make_example(at, f"Question {at}?", "Yes.", task=task, origin=f"page {at % 3}")
                 for at in range(12) for task in TASKS]  # fmt: skip
-    held = [judged for judged in make_sets(examples) if judged.is_held_out]
+    held = [judged for judged in make_sets(examples) if judged.is_own]
     assert [judged.groups for judged in held] == [tuple(f"page {at % 3}" for at in range(12))] * 2
     gains = [1.0, 0.9, -0.3] * 4
     found = {one.set: one for one in _compare([(judged, marks, gains) for judged in held])}

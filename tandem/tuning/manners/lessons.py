@@ -58,9 +58,10 @@ def gather_contexts(
         near.sort(key=lambda other: -len(terms[first] & terms[other]))
         new, given = [first], [first]
         for _ in range(rng.choice(COMPANY)):
-            if near and rng.random() < OWN_PAGE:
-                new.append(near.pop(0))
-                given.append(new[-1])
+            nearest = next((other for other in near if other not in given), None)
+            if nearest and rng.random() < OWN_PAGE:
+                new.append(nearest)
+                given.append(nearest)
             elif (other := rng.choice(everything)) not in given:
                 given.append(other)
         for passage in new:
