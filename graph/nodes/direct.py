@@ -14,6 +14,7 @@ from graph.prompts import ask_directly
 from graph.provenance import is_withdrawn
 from graph.receipt import make_answer
 from graph.sentences import strip_citations
+from graph.small_talk import reply_to_courtesy
 from graph.state import Context, State
 
 FIRST_TOKENS = 24
@@ -25,12 +26,18 @@ async def answer_directly(
     state: State, runtime: Runtime[Context]
 ) -> Command[Literal["answer_from_passages", "decline", "record"]]:
     write, context, decision = get_stream_writer(), runtime.context, state["decision"]
+    if decision.inputs.question.small_talk:
+        text = reply_to_courtesy(context.asked)
+        context.watch.note_first_token()
+        write(Delta(text))
+        answer = await make_answer(context, state, decision, "direct", text, ())
+        return Command(update={"answer": answer}, goto="record")
     write(Progress("Thinking"))
     started = time.perf_counter()
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
     messages = ask_directly(context.asked, await _find_last_exchange(context, state))
-    # The adapter learned facts and to be brief; talk and writing are better left to the model as it comes.
+    # The adapter learned facts and to be brief; writing is better left to the model as it comes.
     name = None if decision.inputs.needs_facts else (await context.model.describe()).model
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS, model=name)) as draft:
         async for delta in draft:

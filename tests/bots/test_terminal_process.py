@@ -98,14 +98,14 @@ async def test_a_question_whose_terminal_was_killed_is_answered_by_the_next_one(
     killed = await asyncio.create_subprocess_exec(*PROGRAM, env=environment, stdin=PIPE, stdout=PIPE)
     try:
         assert killed.stdin
-        killed.stdin.write(b"Good morning!\n")
+        killed.stdin.write(b"Write a poem about the sea.\n")
         await asyncio.to_thread(wait_until_answering, database.conninfo)
     finally:
         killed.kill()
         await killed.communicate()
     for times in (1, 0):  # the next terminal shows it, and the one after that does not
         shown = await run_on_a_pipe(environment, "")
-        assert shown.count("> Good morning!  (asked before Tandem was stopped)") == times
+        assert shown.count("> Write a poem about the sea.  (asked before Tandem was stopped)") == times
         assert len(RECEIPT.findall(shown)) == times
     rows = await database.fetch_all(b"SELECT state, attempts FROM inbox")
     assert rows == [{"state": "done", "attempts": 2}]

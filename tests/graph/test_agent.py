@@ -50,10 +50,11 @@ async def test_a_covered_question_is_answered_from_its_page_with_a_receipt(agent
     assert answer.receipt.model
 
 
-async def test_small_talk_is_answered_by_the_weights_without_citations(agent: Agent) -> None:
+async def test_small_talk_is_answered_at_once_without_model_or_citations(agent: Agent) -> None:
     answer = await ask(agent, question("Hello!"))
     assert (answer.route, answer.citations) == ("direct", ())
-    assert answer.answer
+    assert answer.answer == "Hello! What would you like to know?"
+    assert answer.receipt.tokens.prompt == answer.receipt.tokens.answer == 0
 
 
 async def test_a_question_behind_a_greeting_is_looked_up(agent: Agent) -> None:
