@@ -25,6 +25,8 @@ _ROUTES: dict[Route, tuple[str, str]] = {
     "declined": ("no answer", "**Declined.** Neither the documents nor the model could be relied on for this."),
 }
 
+_SET_REPLY = ("set reply", "**A set reply.** Neither the model nor a document was asked.")
+
 _FENCE = re.compile(r" {0,3}(?P<mark>`{3,9}|~{3,9})(?P<info>[^`]*)")
 _CLOSING_ROOM = 10  # a line break and the longest fence
 _CUTS = [re.compile(cut) for cut in (r"\n[ \t]*\n\s*?(?=[^\n])", r"\n", r"(?<=[.!?:;])[ \t]+", r"[ \t]+")]  # best first
@@ -99,7 +101,7 @@ def _cut(text: str, room: int) -> tuple[str, str]:
 
 def receipt_line(answer: Answer) -> str:
     """One short line: who answered, from how many sources, which are due for review, in how long, and why."""
-    parts = [_ROUTES[answer.route][0]]
+    parts = [_name_speaker(answer)[0]]
     if answer.citations:
         parts.append(_count(len(answer.citations), "source"))
     if due := [f"[{citation.n}]" for citation in answer.citations if citation.is_due]:
@@ -108,10 +110,16 @@ def receipt_line(answer: Answer) -> str:
     return " · ".join([*parts, *answer.receipt.reasons[:1]])
 
 
+def _name_speaker(answer: Answer) -> tuple[str, str]:
+    """In a word and in a sentence. What was written without a token was written beforehand (graph/small_talk.py)."""
+    is_set = answer.route == "direct" and answer.receipt.tokens.prompt == 0
+    return _SET_REPLY if is_set else _ROUTES[answer.route]
+
+
 def describe_answer(answer: Answer) -> str:
     """The whole receipt, for someone who has read no manual."""
     receipt, times = answer.receipt, answer.receipt.timings_ms
-    lines = [f"You asked: {_inline(answer.question)}", "", _ROUTES[answer.route][1]]
+    lines = [f"You asked: {_inline(answer.question)}", "", _name_speaker(answer)[1]]
     if receipt.reasons:
         lines += ["", "Why:", *(f"{n}. {reason}" for n, reason in enumerate(receipt.reasons, 1))]
     if answer.citations:

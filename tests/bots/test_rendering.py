@@ -18,7 +18,7 @@ from bots.rendering import (
     receipt_line,
     split_markdown,
 )
-from graph.answers import Answer
+from graph.answers import Answer, Tokens
 from index.jobs import ChunkCounts, DocumentCounts, LookProgress
 from index.sources import Source, SourceStatus
 from tests.bots.scripted import make_answer
@@ -125,7 +125,11 @@ def test_a_limit_that_leaves_no_room_is_an_error() -> None:
 def test_the_receipt_line_says_who_answered_from_what_how_fast_and_why() -> None:
     reason = "looked it up: the best passage covers 90% of the words that matter"
     assert receipt_line(ANSWER) == f"documents · 1 source · 1.2 s · {reason}"
-    assert receipt_line(replace(ANSWER, route="direct", citations=())).startswith("model · 1.2 s · ")
+    direct = replace(ANSWER, route="direct", citations=())
+    assert receipt_line(direct).startswith("model · 1.2 s · ")
+    set_reply = replace(direct, receipt=replace(direct.receipt, tokens=Tokens(0, 0)))
+    assert receipt_line(set_reply).startswith("set reply · 1.2 s · ")
+    assert "**A set reply.** Neither the model nor a document was asked." in describe_answer(set_reply)
 
 
 def test_why_needs_no_manual() -> None:

@@ -162,7 +162,7 @@ def test_on_a_terminal_keys_do_what_people_expect(environment: dict[str, str], m
         screen.type("\x1b[A")  # the up arrow
         screen.wait_for("very long story about the sea.")
         screen.type("\x03hello\r")
-        screen.wait_for("model · ")
+        screen.wait_for("set reply · ")
         screen.wait_for(PROMPT_IS_READY)
         screen.type("\x04")  # ctrl-D leaves
         assert screen.process.wait(PATIENCE_S) == 0
