@@ -112,8 +112,7 @@ async def _judge(
     from tandem.tuning.runs import list_taught
     from tandem.tuning.sets import make_sets
 
-    project = folder.name.rpartition(".")[0]
-    taught = {name: run.held_out for name, run in list_taught(settings, project).items()}
+    taught = {name: run.held_out for name, run in list_taught(settings, folder.project).items()}
     async with open_model(settings) as model:
         with _progress(as_json) as bar:
             task = bar.add_task(f"Judging {folder.name}", total=None, told="")

@@ -41,6 +41,10 @@ class RunFolder:
         return self.path.name
 
     @property
+    def project(self) -> str:
+        return self.name.rpartition(".")[0]
+
+    @property
     def is_trained(self) -> bool:
         return (self.path / CARD).exists()
 
@@ -100,9 +104,8 @@ def list_taught(settings: Settings, project: str) -> dict[str, RunFolder]:
     found: dict[str, RunFolder] = {}
     name = serving.name if serving else None
     while name and (run := RunFolder(_home(settings) / name)).is_trained:
-        other = name.rpartition(".")[0]
-        if other != project:
-            found.setdefault(other, run)
+        if run.project != project:
+            found.setdefault(run.project, run)
         name = run.card.before
     return found
 
