@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from graph.courtesy import strip_courtesies
 
 SHORT_REPLY = 3  # words
+Leaning = Literal["yes", "no", "unsure"]
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _CLAUSE_END = re.compile(
     r"[,;:.?!]|\b(?:if|when|once|after|before|while|because|and|or|but|so)\b(?! (?:it|this|that|them)\b)", re.IGNORECASE
@@ -48,27 +51,55 @@ _EMPTY = frozenset(
         " things don't doesn't isn't can't won't"
     )
 )
+# What is asked of a subject rather than being one: alone, such a word is about something that was said before.
+_PROPERTIES = frozenset(
+    _WORD.findall(
+        "limit limits maximum minimum max min deadline deadlines form forms process procedure step steps rule rules"
+        " exception exceptions condition conditions requirement requirements fee fees price prices amount number length"
+        " size name address link date dates time times day days week weeks month months year years hour hours reason"
+        " reasons example examples detail details difference alternative alternatives option options approve approves"
+        " approved approval sign signs signed enroll register request submit cancel renew change changes pick set log"
+        " first next choose ask contact pay pays paid buy send return install open check see find try stop keep lose"
+        " bring add remove delete join meet decide decides responsible eligible free safe mandatory optional valid"
+        " person people someone anyone everyone new old different sell owner owners"
+    )
+)
 _DEFINITION = re.compile(r"\W*(?:what|who)(?:'s|’s| is| are)(?: an?)? (?!the\b)\w+\W*\Z", re.IGNORECASE)
 
 
-def leans_on_history(question: str) -> bool:
+@dataclass(frozen=True)
+class Standalone:
+    """What is searched for. `alone` is the question without the earlier one, where only a search can tell which of the
+    two is meant."""
+
+    text: str
+    alone: str | None = None
+
+
+def leans_on_history(question: str) -> Leaning:
     """Says whether the question needs the one before it: it goes on with it, points back to it, or names no subject.
 
-    A pronoun whose noun stands in an earlier clause of the question itself points to that.
+    A pronoun whose noun stands in an earlier clause of the question itself points to that. Unsure is a question that
+    names one thing, which may be its whole subject ("a laptop") or a part of the earlier one ("the email").
     """
     question = strip_courtesies(question)
     if not question:
-        return False
+        return "no"
     text = _EXPLETIVE.sub(" ", question)
     subjects = _find_subjects(text)
     if _ELLIPSIS.match(question) or (_CONTINUES.match(question) and len(subjects) <= 2):
-        return True
+        return "yes"
     if _points_back(text):
-        return True
-    return len(subjects) <= 1 and not any(map(_is_name, subjects)) and not _DEFINITION.match(question)
+        return "yes"
+    if any(map(_is_name, subjects)) or _DEFINITION.match(question):
+        return "no"
+    names_nothing = all(word.lower() in _PROPERTIES for word in subjects)
+    if len(subjects) <= 1:
+        return "yes" if names_nothing else "unsure"
+    return "unsure" if names_nothing else "no"
 
 
-def make_standalone(question: str, earlier: Sequence[str], *, asked_back: bool = False) -> str:
+def make_standalone(question: str, earlier: Sequence[str], *, asked_back: bool = False) -> Standalone:
     """Puts the earlier standalone question before one that leans on it, without greetings and thanks: search would look
     for their words. Small talk stays as it is, and nothing leans on it. `asked_back`: the person was asked which of two
     things was meant, so that a reply of few words, or without a question mark, answers that.
@@ -77,9 +108,15 @@ def make_standalone(question: str, earlier: Sequence[str], *, asked_back: bool =
     """
     asked = strip_courtesies(question) or question
     before = next((one for one in reversed(earlier) if strip_courtesies(one)), None)
+    if before is None:
+        return Standalone(asked)
     replies = asked_back and bool(strip_courtesies(question))
-    replies = replies and (not asked.endswith("?") or len(asked.split()) <= SHORT_REPLY)
-    return f"{before} {asked}" if before and (replies or leans_on_history(question)) else asked
+    if replies and (not asked.endswith("?") or len(asked.split()) <= SHORT_REPLY):
+        return Standalone(f"{before} {asked}")
+    leaning = leans_on_history(question)
+    if leaning == "no":
+        return Standalone(asked)
+    return Standalone(f"{before} {asked}", alone=asked if leaning == "unsure" else None)
 
 
 def _points_back(text: str) -> bool:

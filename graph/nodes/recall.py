@@ -29,6 +29,6 @@ async def recall(state: State, runtime: Runtime[Context]) -> Command[Literal["re
         await drop_answer(database, answer)
         answer = None
     if answer:
-        exchange = make_exchange(question, standalone, answer)
+        exchange = make_exchange(question, standalone.text, answer)
         return Command(update={"answer": answer, "history": [exchange]}, goto="__end__")
-    return Command(update={"standalone": standalone}, goto="retrieve")
+    return Command(update={"standalone": standalone.text, "alone": standalone.alone}, goto="retrieve")
