@@ -111,8 +111,8 @@ def receipt_line(answer: Answer) -> str:
 
 
 def _name_speaker(answer: Answer) -> tuple[str, str]:
-    """In a word and in a sentence. What was written without a token was written beforehand (graph/small_talk.py)."""
-    is_set = answer.route == "direct" and answer.receipt.tokens.prompt == 0
+    """In a word and in a sentence. What no model was asked for was written beforehand (graph/small_talk.py)."""
+    is_set = answer.route == "direct" and answer.receipt.model_calls == 0
     return _SET_REPLY if is_set else _ROUTES[answer.route]
 
 

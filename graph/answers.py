@@ -86,6 +86,8 @@ class Receipt:
     model: str
     adapter: str | None
     index_version: str
+    model_calls: int = 1
+    """0 for a set reply; an unsure draft from memory before the documents were read makes it 2."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ async def make_answer(
         model=description.model,
         adapter=description.adapter,
         index_version=state["found"].index_version,
+        model_calls=watch.model_calls,
     )
     return Answer(
         id=answer_id(context.question),

@@ -21,6 +21,7 @@ class State(TypedDict, total=False):
 
     history: Annotated[list[Exchange], keep_recent]
     standalone: Annotated[str, UntrackedValue]
+    alone: Annotated[str | None, UntrackedValue]
     found: Annotated[SearchResult, UntrackedValue]
     decision: Annotated[Decision, UntrackedValue]
     reading: Annotated[Reading, UntrackedValue]
@@ -36,6 +37,7 @@ class Stopwatch:
     decide: float = 0.0
     first_token: float = 0.0
     answer: float = 0.0
+    model_calls: int = 0
     prompt_tokens: int = 0
     answer_tokens: int = 0
 

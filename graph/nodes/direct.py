@@ -37,6 +37,7 @@ async def answer_directly(
     text, held, logprobs, sent = "", "", list[float](), False
     unsure = False
     messages = ask_directly(context.asked, await _find_last_exchange(context, state))
+    context.watch.model_calls += 1
     # The adapter learned facts and to be brief; writing is better left to the model as it comes.
     name = None if decision.inputs.needs_facts else (await context.model.describe()).model
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS, model=name)) as draft:

@@ -34,6 +34,7 @@ async def draft_from_passages(state: State, context: Context) -> Command[Literal
     answer = Grounding(write, context, standalone, quotes)
     pending, finished = "", False
     messages = ask_from_passages(standalone, answer.passages)
+    context.watch.model_calls += 1
     async with aclosing(context.model.chat(messages, max_tokens=ANSWER_TOKENS)) as draft:
         async for delta in draft:
             context.watch.count(delta)

@@ -21,6 +21,7 @@ async def answer_from_passages(state: State, runtime: Runtime[Context]) -> Comma
         return await draft_from_passages(state, context)
     write(Progress("Reading the passages"))
     started = time.perf_counter()
+    context.watch.model_calls += 1
     reading = await read_passages(context.model, state["standalone"], state["found"].hits)
     if reading is None:
         return await draft_from_passages(state, context)

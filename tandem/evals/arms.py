@@ -50,6 +50,7 @@ class Reply:
     prompt_tokens: int
     answer_tokens: int
     milliseconds: float
+    model_calls: int = 1
 
     @property
     def declined(self) -> bool:
@@ -154,7 +155,7 @@ def _ask_agent(agent: Agent, database: Database, viewer: Viewer) -> Ask:
         milliseconds = 1000 * (time.perf_counter() - began)
         await drop_answer(database, answer)
         await agent.forget(identity)
-        tokens = answer.receipt.tokens
-        return Reply(answer.answer, answer.route, answer.citations, tokens.prompt, tokens.answer, milliseconds)
+        tokens, calls = answer.receipt.tokens, answer.receipt.model_calls
+        return Reply(answer.answer, answer.route, answer.citations, tokens.prompt, tokens.answer, milliseconds, calls)
 
     return ask

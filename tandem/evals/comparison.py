@@ -51,6 +51,7 @@ class Outcome:
             "f1": round(self.grade.f1, 4),
             "tokens": self.tokens,
             "milliseconds": round(self.reply.milliseconds, 1),
+            "model_calls": self.reply.model_calls,
         }
 
     @property
@@ -79,6 +80,10 @@ class ArmRun:
     @property
     def tokens(self) -> float:
         return fmean(outcome.tokens for outcome in self.outcomes)
+
+    @property
+    def model_calls(self) -> float:
+        return fmean(outcome.reply.model_calls for outcome in self.outcomes)
 
     @property
     def cost_per_1000(self) -> float:
@@ -170,6 +175,7 @@ class Comparison:
                 "oracle": {"right": round(self.oracle.right, 4), "tokens": round(self.oracle.tokens, 1)}
                 if self.oracle
                 else None,
+                "model_calls": {arm: round(run.model_calls, 3) for arm, run in self.arms.items()},
                 "routes": {arm: _count_routes(run) for arm, run in self.arms.items()},
             },
         }

@@ -22,6 +22,8 @@ from tandem.evals.qa import OnPassage
 from tandem.evals.workbench import VIEWER, OnProgress, Workbench
 from tandem.models.client import ModelClient
 
+RIGHT = 0.5
+"""The F1 from which on an answer counts as right."""
 WIDE = 60
 """Passages that are found; so many that some are of another title."""
 ReadPassages = Callable[[ModelClient, str, Sequence[Hit]], Awaitable[Reading | None]]
@@ -55,6 +57,9 @@ class ReaderRun:
             },
             "auroc": _rounded(
                 area_under_roc([_chance(r.given) for r in self.reads], [r.asked.answerable for r in self.reads])
+            ),
+            "auroc_right": _rounded(
+                area_under_roc([_chance(r.given) for r in self.reads], [_forced_f1(r) >= RIGHT for r in self.reads])
             ),
             "as_sent": {
                 "f1": _described(self._answerable, lambda r: 0.0 if _is_declined(r.given) else _forced_f1(r)),

@@ -18,7 +18,7 @@ from bots.rendering import (
     receipt_line,
     split_markdown,
 )
-from graph.answers import Answer, Tokens
+from graph.answers import Answer
 from index.jobs import ChunkCounts, DocumentCounts, LookProgress
 from index.sources import Source, SourceStatus
 from tests.bots.scripted import make_answer
@@ -127,7 +127,7 @@ def test_the_receipt_line_says_who_answered_from_what_how_fast_and_why() -> None
     assert receipt_line(ANSWER) == f"documents · 1 source · 1.2 s · {reason}"
     direct = replace(ANSWER, route="direct", citations=())
     assert receipt_line(direct).startswith("model · 1.2 s · ")
-    set_reply = replace(direct, receipt=replace(direct.receipt, tokens=Tokens(0, 0)))
+    set_reply = replace(direct, receipt=replace(direct.receipt, model_calls=0))
     assert receipt_line(set_reply).startswith("set reply · 1.2 s · ")
     assert "**A set reply.** Neither the model nor a document was asked." in describe_answer(set_reply)
 

@@ -56,6 +56,8 @@ async def test_figures(bench: Workbench) -> None:
     assert described["as_sent"]["declined_rightly"]["mean"] == 1
     assert described["as_sent"]["declined_wrongly"]["mean"] == third
     assert described["auroc"] == pytest.approx((2 + 2 + 1.5) / 6, abs=1e-4)
+    # Right is the first alone, and it is the surest.
+    assert described["auroc_right"] == 1
     assert described["retrieved"]["f1"]["mean"] == third
     assert described["retrieved"]["f1_lost"]["mean"] == 0
     assert described["retrieved"]["citation_precision"]["mean"] == 1

@@ -47,6 +47,7 @@ async def test_a_covered_question_is_answered_from_its_page_with_a_receipt(agent
     assert answer.receipt.reasons[-1].startswith("the answer stands in the passage, and fits with a chance of")
     assert answer.receipt.timings_ms.total >= answer.receipt.timings_ms.retrieve > 0
     assert answer.receipt.tokens.prompt > 0
+    assert answer.receipt.model_calls == 1
     assert answer.receipt.model
 
 
@@ -54,7 +55,7 @@ async def test_small_talk_is_answered_at_once_without_model_or_citations(agent: 
     answer = await ask(agent, question("Hello!"))
     assert (answer.route, answer.citations) == ("direct", ())
     assert answer.answer == "Hello! What would you like to know?"
-    assert answer.receipt.tokens.prompt == answer.receipt.tokens.answer == 0
+    assert answer.receipt.tokens.prompt == answer.receipt.tokens.answer == answer.receipt.model_calls == 0
 
 
 async def test_a_question_behind_a_greeting_is_looked_up(agent: Agent) -> None:
@@ -82,6 +83,14 @@ async def test_a_follow_up_leans_on_the_thread_and_another_thread_does_not(agent
     followed = await ask(agent, question("And when must I tell the office?", "thread"))
     assert any(citation.uri.endswith("leave.md") for citation in followed.citations)
     assert followed.question == "And when must I tell the office?"
+
+
+async def test_a_short_question_that_names_its_subject_stands_alone_in_a_thread(agent: Agent) -> None:
+    await ask(agent, question("How long does parental leave last?", "thread"))
+    answer = await ask(agent, question("When are badges made?", "thread"))
+    assert "Wednesday" in answer.answer
+    followed = await ask(agent, question("What is the price?", "thread"))
+    assert any(citation.uri.endswith("badges.md") for citation in followed.citations)
 
 
 async def test_the_same_event_gets_the_same_answer_without_asking_the_model_again(agent: Agent) -> None:
