@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from index.blocks import Block, parse_blocks
+from index.records import fold_records
 
-CHUNKER = "markdown-1"
+CHUNKER = "markdown-2"
 MAX_TOKENS = 180
 """Of a chunk, estimated; the embedder reads 256 with the title and headings before it."""
 HEADING_CHARACTERS = 100
@@ -33,9 +34,9 @@ class Chunk:
     text: str
 
     def with_context(self, title: str) -> str:
-        """What is embedded and analysed: the title and headings, then the text."""
+        """What is embedded and analysed: the title and headings, then the text with its records folded."""
         path = f"{title} > {self.heading}" if self.heading else title
-        return f"{path}\n{self.text.strip()}"
+        return f"{path}\n{fold_records(self.text.strip())}"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Tables -> records: each row of a long table as `column: value` pairs, so that no passage holds rows without names.
 
-A record can be quoted (`graph/quoting.py`); a table's row cannot. Search finds a table more often whose header is
-repeated: of 360 questions about single rows (`python -m tests.index.measure_tables docs/*.md`), the first passage holds
-the row for 45% as records, 61% with the header over every passage and 51% as the table comes.
+A record can be quoted (`graph/quoting.py`); a table's row cannot. For search the names are folded away again
+(`index/records.py`).
 """
 
 import re
