@@ -24,22 +24,23 @@ PLATT_RIDGE = 1.0  # towards a slope of 1 and no shift: a few rows do not bend i
 class LinearModel:
     """`weights` are of standardised features: how far the logit moves for one standard deviation.
 
-    A feature that is unknown (missing, or None) counts as its mean.
+    A feature that is unknown (missing, or None) counts as its mean; one beyond what was seen, `lows` to `highs`, as the
+    nearest that was. Else a page's age, which hardly differs between questions of one day, decides alone a week on.
     """
 
     names: tuple[str, ...]
     means: tuple[float, ...]
     scales: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
 
     def contributions(self, features: Mapping[str, float | None]) -> dict[str, float]:
         """How far each feature moves the logit from where the average question stands."""
-        found = {}
-        for name, mean, scale, weight in zip(self.names, self.means, self.scales, self.weights, strict=True):
-            value = features.get(name)
-            found[name] = 0.0 if value is None else weight * (value - mean) / scale
-        return found
+        row = [features.get(name) for name in self.names]
+        known = np.array([np.nan if value is None else value for value in row], np.float64)
+        return dict(zip(self.names, (self._standardise(known) * np.array(self.weights)).tolist(), strict=True))
 
     def chance(self, features: Mapping[str, float | None]) -> float:
         """0 to 1."""
@@ -47,8 +48,12 @@ class LinearModel:
 
     def chances(self, rows: ArrayLike) -> Floats:
         """(n,) of rows (n, d) whose columns are `names`; NaN is unknown."""
-        standard = (np.asarray(rows, np.float64) - np.array(self.means)) / np.array(self.scales)
-        return squash(np.nan_to_num(standard) @ np.array(self.weights) + self.bias)
+        return squash(self._standardise(np.asarray(rows, np.float64)) @ np.array(self.weights) + self.bias)
+
+    def _standardise(self, rows: Floats) -> Floats:
+        seen = np.clip(rows, np.array(self.lows), np.array(self.highs))
+        standard: Floats = np.nan_to_num((seen - np.array(self.means)) / np.array(self.scales))
+        return standard
 
 
 def squash(logits: ArrayLike) -> Floats:
@@ -82,6 +87,7 @@ def fit_linear(
         tuple(names),
         tuple(means.tolist()),
         tuple(scales.tolist()),
+        *_find_ranges(features),
         tuple((slope * weights).tolist()),
         slope * bias + shift,
     )
@@ -128,6 +134,16 @@ def _fit(features: Floats, outcomes: Floats, ridge: float) -> tuple[Floats, Floa
     solved = _newton(design, outcomes, penalty, np.zeros(design.shape[1]))
     varying = np.isfinite(scales)
     return means, np.where(varying, scales, 1.0), np.where(varying, solved[:-1], 0.0), float(solved[-1])
+
+
+def _find_ranges(features: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The lowest and the highest known value of each column; 0 where none is known, as its weight is."""
+    known = ~np.isnan(features)
+    lows = np.where(known, features, np.inf).min(axis=0)
+    highs = np.where(known, features, -np.inf).max(axis=0)
+    never = ~known.any(axis=0)
+    lows[never], highs[never] = 0.0, 0.0
+    return tuple(lows.tolist()), tuple(highs.tolist())
 
 
 def _newton(design: Floats, outcomes: Floats, penalty: Floats, towards: Floats) -> Floats:

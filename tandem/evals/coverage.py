@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def _balanced(rows: NDArray[np.float64], own: NDArray[np.float64]) -> LinearMode
     """As if half of all questions were covered: what share was asked here says nothing about a team."""
     model = fit_linear(NAMES, rows, own)
     share = float(own.mean())
-    return LinearModel(model.names, model.means, model.scales, model.weights, model.bias - _logit(share))
+    return replace(model, bias=model.bias - _logit(share))
 
 
 def _logit(share: float) -> float:

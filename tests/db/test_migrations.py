@@ -65,7 +65,8 @@ def test_each_migration_keeps_what_the_earlier_tables_hold(empty_url: str, monke
         " (answer_id, embedding, workspace, audiences, inputs, adapter, direct_right, grounded_right, graded_by)"
         " SELECT id, array_fill(0, ARRAY[384])::halfvec, '*', '{}', '{}', 'reader', 1, 1, graded_by"
         " FROM (VALUES ('a', 'correction'), ('b', 'support')) AS graded (id, graded_by);"
-        "INSERT INTO router_fits (models, report, passed) VALUES ('{}', '{}', true)",
+        "INSERT INTO router_fits (models, report, passed) VALUES ('{}', '{}', true),"
+        " ('{\"grounded\": {\"lows\": []}}', '{}', true)",
     }
     for count in range(1, len(known) + 1):
         monkeypatch.setattr("tandem.db.migrations.list_migrations", lambda count=count: known[:count])

@@ -53,7 +53,7 @@ async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workb
 
 async def test_tandem_chooses_by_the_fit_of_the_house(bench: Workbench, database: Database) -> None:
     """One that is sure that documents are never right, and memory always; the scratch database has no fit."""
-    never, always = [LinearModel((), (), (), (), bias) for bias in (-9.0, 9.0)]
+    never, always = [LinearModel((), (), (), (), (), (), bias) for bias in (-9.0, 9.0)]
     fit = await keep_fit(database, Fit(always, never), {}, adapter=PACKAGED, passed=True)
     tandem: tuple[ArmName, ...] = ("tandem",)
     async with open_arms(bench.settings, bench.database, VIEWER, tandem) as alone:

@@ -34,7 +34,7 @@ from tests.graph.routing.given import COVERED, STALE, UNCOVERED, make_inputs
 EVERYBODY = Viewer("test")
 HR = Viewer("test", frozenset({"hr"}))
 NOWHERE = np.zeros(384, np.float32)
-SETTLED = LinearModel((), (), (), (), 0.0)
+SETTLED = LinearModel((), (), (), (), (), (), 0.0)
 
 
 async def ask(agent: Agent, text: str, viewer: Viewer = EVERYBODY) -> str:

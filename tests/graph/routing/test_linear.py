@@ -49,6 +49,14 @@ def test_a_feature_that_never_varies_gets_no_weight() -> None:
     assert fit_linear(("a", "b", "c"), features, right).weights[2] == 0.0
 
 
+def test_what_lies_beyond_the_rows_that_were_seen_counts_as_the_nearest_of_them() -> None:
+    features, right = draw(200, 6)
+    features[:, 1] = 0.1 + features[:, 0] / 1_000  # hardly varies, and goes with what is right
+    model = fit_linear(("a", "age", "c"), features, right)
+    assert model.chance({"age": 50.0}) == model.chance({"age": features[:, 1].max()}) < 0.999
+    assert model.chances([[np.nan, -50.0, np.nan]])[0] == pytest.approx(model.chance({"age": features[:, 1].min()}))
+
+
 def test_rows_of_a_group_are_in_one_fold() -> None:
     groups = np.repeat(np.arange(20), 7)
     folds = split_folds(140, groups, seed=0)
@@ -69,7 +77,7 @@ def test_the_area_counts_pairs_in_the_right_order_and_ties_by_half() -> None:
 def test_a_model_is_read_back_as_it_was() -> None:
     from graph.routing.fit import Fit, read_fit
 
-    model = LinearModel(("a",), (1.0,), (2.0,), (3.0,), 4.0)
+    model = LinearModel(("a",), (1.0,), (2.0,), (0.0,), (5.0,), (3.0,), 4.0)
     fit = Fit(model, model, 7)
     assert read_fit(fit.describe(), 7) == fit
 

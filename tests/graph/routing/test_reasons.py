@@ -21,7 +21,15 @@ def make_fit(direct: dict[str, float], grounded: dict[str, float], bias: tuple[f
 
     def model(weights: dict[str, float], bias: float) -> LinearModel:
         count = len(weights)
-        return LinearModel(tuple(weights), (0.5,) * count, (1.0,) * count, tuple(weights.values()), bias)
+        return LinearModel(
+            tuple(weights),
+            (0.5,) * count,
+            (1.0,) * count,
+            (-9.0,) * count,
+            (9.0,) * count,
+            tuple(weights.values()),
+            bias,
+        )
 
     return Fit(model(direct, bias[0]), model(grounded, bias[1]), 3)
 
