@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from graph.reading import choose_passages
 from graph.routing.ambiguity import Ambiguity, find_ambiguity
 from graph.routing.evidence import Evidence, weigh_evidence
 from graph.routing.history import History, find_history
@@ -19,9 +20,6 @@ from index.search import SearchResult
 from index.standing import find_standings
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
-
-BEST = 2
-"""Documents whose standing is looked up."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,12 @@ def read_inputs(recorded: Mapping[str, Any]) -> Inputs:
 async def gather_inputs(
     database: Database, model: ModelClient, viewer: Viewer, question: str, found: SearchResult
 ) -> Inputs:
-    """Two reads of the database at once. Raises DatabaseUnavailable, and what the model client raises."""
-    best = list(dict.fromkeys(hit.document_id for hit in found.hits))[:BEST]
+    """Two reads of the database at once. Raises DatabaseUnavailable, and what the model client raises.
+
+    The documents that count are those that would be read: what lies further off says nothing on this question, and
+    whether it changed does not either.
+    """
+    best = list(dict.fromkeys(hit.document_id for hit in choose_passages(found.hits)))
     described = await model.describe()
     history, standings = await asyncio.gather(
         find_history(database, viewer, found.embedding, described.adapter), find_standings(database, viewer, best)
