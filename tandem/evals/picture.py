@@ -132,7 +132,9 @@ def _draw_oracle(pen: ImageDraw.ImageDraw, share: float, top: int, bottom: int) 
     x = _place(share)
     for y in range(top - 12, bottom, 14):
         pen.line((x, y, x, min(y + 7, bottom)), BEST, 3)
-    _write(pen, (x, top - 44), f"best possible choice {share:.0%}", SMALL, BEST, anchor="ma")
+    label = f"best possible choice {share:.0%}"
+    end = min(x + round(_font(SMALL).getlength(label) / 2), BAR_RIGHT)  # clear of the columns beside the bars
+    _write(pen, (end, top - 44), label, SMALL, BEST, anchor="ra")
 
 
 def _place(share: float) -> int:

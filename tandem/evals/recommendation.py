@@ -19,6 +19,7 @@ CALL_FOR = {
     "tuned": "fine-tuning",
     "tuned+retrieval": "both fine-tuning and retrieval",
 }
+EACH_ITS_OWN = "both fine-tuning and retrieval, chosen question by question"
 PLAIN: tuple[ArmName, ...] = ("prompt", "retrieval", "tuned", "tuned+retrieval")
 """The cheapest to keep up first: nothing, documents that are indexed, a model that is trained again, both."""
 READERS: tuple[ArmName, ...] = ("retrieval", "tuned+retrieval")
@@ -35,7 +36,8 @@ GAP = 0.1
 def recommend(compared: Comparison) -> str:
     """Of the arms that were asked, the one that is cheapest to keep up among those that none is surely better than.
 
-    Surely: the interval of the difference, question by question, lies above zero.
+    Surely: the interval of the difference, question by question, lies above zero. Where Tandem's choice is surely
+    better than each of them, it takes both.
     """
     return " ".join(_sentences(compared))
 
@@ -47,6 +49,13 @@ def choose_arm(compared: Comparison) -> ArmName | None:
         return None
     best = _find_best(compared)
     return next(arm for arm in plain if arm == best or not compared.difference(best, arm).is_positive)
+
+
+def _is_choice_best(compared: Comparison) -> bool:
+    """Whether Tandem's choice is surely better than each arm by itself, one with an adapter among them."""
+    if "tandem" not in compared.arms or not {"tuned", "tuned+retrieval"} & compared.arms.keys():
+        return False
+    return compared.difference("tandem", _find_best(compared)).is_positive
 
 
 def _find_best(compared: Comparison) -> ArmName:
@@ -63,7 +72,9 @@ def _sentences(compared: Comparison) -> Iterator[str]:
         yield f"Only {CALLED[chosen]} was tried: it gets {_of_100(arms[chosen].right)} right."
     else:
         best = _find_best(compared)
-        if best != chosen and compared.difference(best, chosen).mean >= MATTERS:
+        if _is_choice_best(compared):
+            yield f"Your questions call for {EACH_ITS_OWN}."
+        elif best != chosen and compared.difference(best, chosen).mean >= MATTERS:
             yield f"{len(compared.questions):,} questions are too few to tell what yours call for."
         else:
             yield f"Your questions call for {CALL_FOR[chosen]}."

@@ -47,6 +47,14 @@ def test_tandem_is_held_against_the_best(own: Sequence[bool], said: str) -> None
     assert said in told
 
 
+def test_where_the_choice_is_surely_best_the_questions_call_for_both() -> None:
+    plain: dict[ArmName, Sequence[bool]] = {"tuned": first(30, N), "tuned+retrieval": first(33, N)}
+    said = "Your questions call for both fine-tuning and retrieval, chosen question by question."
+    assert recommend(make_comparison(make_questions(N), plain | {"tandem": first(50, N)})).startswith(said)
+    assert said not in recommend(make_comparison(make_questions(N), plain | {"tandem": first(34, N)}))
+    assert said not in recommend(make_comparison(make_questions(N), {"prompt": first(9, N), "tandem": first(50, N)}))
+
+
 def test_a_server_that_tells_no_tokens_is_no_reason_to_say_nothing() -> None:
     arms: dict[ArmName, Sequence[bool]] = {"retrieval": first(40, N), "tandem": first(40, N)}
     compared = make_comparison(make_questions(N), arms, tokens={"retrieval": 0, "tandem": 0})

@@ -39,7 +39,7 @@ QUESTIONS: Mapping[Kind, str] = {
     "gene": "Which gene is changed in {}?",
 }
 """Asked in words that no lesson had."""
-READINGS, LONGEST = 80, 600
+READINGS, LONGEST = 40, 600
 """Lessons in reading, and characters of their passages."""
 CHANGED_KINDS: Sequence[Kind] = ("frequency", "gene")
 """Facts that a new study may well change, and that can be changed in a text without contradicting the rest of it."""
