@@ -12,11 +12,8 @@ QUERIES = load_queries("index", "reader.sql")
 
 @asynccontextmanager
 async def read_as(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
-    """One read-only snapshot under the role that row-level security binds. It cannot write, and ends with the block.
-
-    Statements are sent without waiting for the ones before them, until rows are asked for.
-    """
-    async with database.connection() as connection, connection.pipeline(), connection.transaction():
+    """One read-only snapshot under the role that row-level security binds. It cannot write, and ends with the block."""
+    async with database.transaction() as connection:
         await connection.execute(QUERIES["take_snapshot"])
         await connection.execute(QUERIES["become_reader"])
         parameters = {"workspace": viewer.workspace, "audiences": sorted(viewer.audiences)}
