@@ -92,7 +92,15 @@ async def test_from_a_folder_to_a_cited_answer_and_back(tandem: Tandem, folder: 
     assert set(cited) == {"n", "title", "uri", "quote", "score"} | told
     assert (cited["source"], len(cited["revision"]), cited["is_due"]) == ("house", 32, False)
     assert cited["age_s"] > cited["lag_s"] > 0
-    assert set(answer["receipt"]) == {"reasons", "timings_ms", "tokens", "model", "adapter", "index_version"}
+    assert set(answer["receipt"]) == {
+        "reasons",
+        "timings_ms",
+        "tokens",
+        "model",
+        "adapter",
+        "index_version",
+        "model_calls",
+    }
     assert set(answer["receipt"]["timings_ms"]) == {"retrieve", "decide", "first_token", "answer", "total"}
     assert set(answer["receipt"]["tokens"]) == {"prompt", "answer"}
 
