@@ -31,6 +31,8 @@ the best one lacks (docs/reader.md)."""
 LONGEST = 2_700
 """Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48
+ASKED_TOKENS = 64
+"""Of the question's end: those whose log-probabilities are looked at."""
 _MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
 _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
 
@@ -82,11 +84,13 @@ async def read_passages(
         return None
     titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
     reply, logprobs, prompt_tokens, answer_tokens = "", list[float](), 0, 0
+    asked: tuple[tuple[str, float], ...] = ()
     call = model.chat(
         ask_numbered(question, titled),
         max_tokens=ANSWER_TOKENS,
         grammar=quotation_grammar([text for _, text in given]),
         model=name,
+        asked=ASKED_TOKENS,
     )
     async with aclosing(call) as draft:
         async for delta in draft:
@@ -94,14 +98,15 @@ async def read_passages(
             logprobs += delta.logprobs
             prompt_tokens += delta.prompt_tokens or 0
             answer_tokens += delta.answer_tokens or 0
+            asked = delta.asked or asked
     match = _REPLY.match(reply)
     if match is None or not 1 <= int(match[1]) <= len(given) or not match[2].strip(" .,;:"):
         return None
     hit, text = given[int(match[1]) - 1]
     answer = match[2].strip(" ,;:").rstrip(".")
     quote = find_quote(answer, hit.in_context)
-    [asked, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
-    signs = weigh_signs(question, hit, text, quote, logprobs, float(asked @ said))
+    [wanted, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
+    signs = weigh_signs(question, hit, text, quote, logprobs, asked, float(wanted @ said))
     bar = read_bar()
     chance = bar.model.chance(asdict(signs))
     is_sent = chance >= bar.least and bool(content_terms(answer))  # "on" tells nobody anything

@@ -52,10 +52,22 @@ class Signs:
     """Rarity of the rarest of the question's words that the passage lacks; 0 where it lacks none."""
     turned: float
     """1 where the question says "not", or the opposite of what the quotation says; else 0."""
+    expected: float
+    """Mean log-probability of the question's two least likely words, after the passages: a question that they answer
+    surprises less."""
 
 
-def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Sequence[float], meaning: float) -> Signs:
-    """`logprobs` are those of the reply's tokens: `[`, the number, `]`, and the words."""
+def weigh_signs(
+    question: str,
+    passage: Hit,
+    text: str,
+    quote: str,
+    logprobs: Sequence[float],
+    asked: Sequence[tuple[str, float]],
+    meaning: float,
+) -> Signs:
+    """`logprobs` are those of the reply's tokens: `[`, the number, `]`, and the words. `asked` are the prompt's last
+    tokens and theirs, up to the question's end."""
     terms = content_terms(question)
     context = content_terms(f"{passage.title} {passage.heading}")
     held = content_terms(text) | context
@@ -76,7 +88,23 @@ def weigh_signs(question: str, passage: Hit, text: str, quote: str, logprobs: Se
         names=sum(name.lower() not in f"{passage.title} {text}".lower() for name in names) / max(1, len(names)),
         rarest=max((weigh_rarity(word) for word in list_missing(question, held)), default=0.0),
         turned=float(is_turned(question.lower(), quote.lower())),
+        expected=weigh_question(asked),
     )
+
+
+def weigh_question(asked: Sequence[tuple[str, float]]) -> float:
+    """Tokens of a prompt up to its end, a question after its mark. A word's log-probability is its tokens' sum."""
+    tokens = [token for token, _ in asked]
+    start = next((at for at in range(len(tokens), 0, -1) if "".join(tokens[:at]).endswith("Question:")), 0)
+    words: list[float] = []
+    for token, logprob in asked[start:]:
+        if not any(character.isalnum() for character in token):
+            continue
+        if token.startswith(" ") or not words:
+            words.append(0.0)
+        words[-1] += logprob
+    least = sorted(words)[:2]
+    return sum(least) / max(1, len(least))
 
 
 def list_missing(question: str, held: set[int]) -> list[str]:

@@ -99,6 +99,7 @@ class Api:
             stops=body.stops,
             constraint=None if form is None else await self._serving.constraints.compile(form),
             adapter=None if model == base else model,
+            scored=body.last_prompt_logprobs or 0,
         )
         reply = ChatReply(model, self._serving.model, ticket.prompt_tokens, sampling.logprobs)
         deltas = self._metrics.watch(ticket.deltas, ticket.prompt_tokens)

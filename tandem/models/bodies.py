@@ -10,6 +10,7 @@ from tandem.models.sampling import Sampling
 from tandem.models.schema import ANY_OBJECT, LARGEST_GRAMMAR, Grammar, Schema
 
 MAX_EMBEDDED_TEXTS = 2048
+MOST_SCORED = 64
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TokenNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]
@@ -109,6 +110,8 @@ class ChatRequest(Body):
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    last_prompt_logprobs: Annotated[int, Field(ge=1, le=MOST_SCORED)] | None = None
+    """Tandem's own: the last message's last so many tokens come with their log-probabilities, as `prompt_logprobs`."""
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logit_bias: (

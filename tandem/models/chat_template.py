@@ -39,6 +39,11 @@ class ChatTemplate:
             tokens += self._model.tokenize(text, control=control)
         return tokens
 
+    def count_closing(self, messages: Sequence[tuple[str, str]]) -> int:
+        """The tokens of `prompt` that come after the last message's own."""
+        *_, (text, control) = self._pieces(messages)
+        return len(self._model.tokenize(text, control=True)) if control else 0
+
     def _opening(self) -> list[int]:
         return [self._model.bos] if self._model.adds_bos else []
 

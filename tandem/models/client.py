@@ -44,14 +44,15 @@ class ChatMessage:
 
 @dataclass(frozen=True)
 class ChatDelta:
-    """Counts come with the last delta only. `logprobs`: natural log of the probability of each token in this delta,
-    empty if the server gives none."""
+    """Counts and `asked` come with the last delta only. `logprobs`: natural log of the probability of each token in
+    this delta, empty if the server gives none. `asked`: the prompt's last tokens with theirs, where wanted."""
 
     text: str
     logprobs: tuple[float, ...] = ()
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
+    asked: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,13 @@ class ModelClient:
         stop: Sequence[str] = (),
         model: str | None = None,
         grammar: str | None = None,
+        asked: int = 0,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Streams the answer of what is in service, or of the named `model`, which may be an adapter.
 
-        `grammar` is Lark, for Tandem's own server: no other is sent it. Closing the generator cancels the request; a
-        broken stream raises ModelUnavailable.
+        `grammar` is Lark, `asked` how many of the last message's last tokens are to come with their log-probabilities:
+        both for Tandem's own server, no other is sent them. Closing the generator cancels the request; a broken stream
+        raises ModelUnavailable.
         """
         body: dict[str, Any] = {
             "model": model or (await self.describe()).id,
@@ -118,6 +121,8 @@ class ModelClient:
             body["stop"] = list(stop)
         if grammar is not None and (await self.describe()).is_own:
             body["response_format"] = {"type": "grammar", "syntax": "lark", "definition": grammar}
+        if asked and (await self.describe()).is_own:
+            body["last_prompt_logprobs"] = asked
         async with self._answer("POST", "/v1/chat/completions", body) as answer:
             async for delta in _deltas(_events(answer)):
                 yield delta
@@ -266,17 +271,20 @@ async def _deltas(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[ChatDe
     """Joins the last choice with the usage that follows it."""
     finish: str | None = None
     usage: dict[str, Any] = {}
+    asked: list[dict[str, Any]] = []
     async for event in events:
         usage = event.get("usage") or usage
         for choice in event.get("choices", []):
             finish = choice.get("finish_reason") or finish
+            asked = choice.get("prompt_logprobs") or asked
             text = choice.get("delta", {}).get("content") or ""
             entries = (choice.get("logprobs") or {}).get("content") or []
             if text or entries:
                 yield ChatDelta(text, tuple(float(entry["logprob"]) for entry in entries))
     if finish is None:
         raise ModelUnavailable("The model server's answer broke off.")
-    yield ChatDelta("", (), finish, usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    scored = tuple((entry["token"], float(entry["logprob"])) for entry in asked)
+    yield ChatDelta("", (), finish, usage.get("prompt_tokens"), usage.get("completion_tokens"), scored)
 
 
 def _vector(value: object) -> NDArray[np.float32]:

@@ -24,11 +24,13 @@ Saved = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Shape:
-    """`cells` tokens of KV cache for each of `sequences` sequences; `batch` tokens a call at most."""
+    """`cells` tokens of KV cache for each of `sequences` sequences; a call takes `batch` tokens at most, and gives
+    the logits of `outputs` of them at most."""
 
     cells: int
     sequences: int
     batch: int
+    outputs: int
     threads: int
 
 
@@ -44,7 +46,7 @@ class Context:
         params.n_ctx = shape.cells * shape.sequences
         params.n_batch = params.n_ubatch = shape.batch
         params.n_seq_max = shape.sequences
-        params.n_outputs_max = shape.sequences  # one row each, not a batch of whole vocabularies
+        params.n_outputs_max = shape.outputs  # a row is a whole vocabulary
         params.n_threads = params.n_threads_batch = shape.threads
         params.kv_unified = False
         if not model.layers_offloaded:
@@ -84,14 +86,14 @@ class Context:
             (ctypes.c_float * 1)(1.0) if handles else None,
         )
 
-    def add(self, sequence: int, tokens: list[int], position: int, *, wants_logits: bool) -> int:
-        """Puts tokens into the batch and returns the row of the last one, for `logits`."""
+    def add(self, sequence: int, tokens: list[int], position: int, *, outputs: int) -> int:
+        """Puts tokens into the batch, with logits for the last `outputs`; returns the row of the last one."""
         start, end = self.filled, self.filled + len(tokens)
         self._token[start:end] = tokens
         self._position[start:end] = np.arange(position, position + len(tokens))
         self._sequence[start:end] = sequence
-        self._wanted[start:end] = 0
-        self._wanted[end - 1] = wants_logits
+        self._wanted[start : end - outputs] = 0
+        self._wanted[end - outputs : end] = 1
         self.filled = end
         return end - 1
 

@@ -18,6 +18,7 @@ from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable, TandemErro
 from tandem.models.backend import Adapter, Model
 from tandem.models.context import Context, DecodeError, Shape
 from tandem.models.prefixes import SHORTEST, Prefixes
+from tandem.models.sampling import score_token
 from tandem.models.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ BATCH_WHILE_READING = 256
 """Prompt tokens a step, while answers are being read: a long prompt halts them for a third of a second at a time."""
 AGEING_TOKENS_PER_S = 200
 """How much shorter a waiting prompt counts for each second, so that no long one starves."""
+OUTPUTS = 80
+"""Tokens of one prompt whose logits are kept, at most; each takes a whole vocabulary."""
 TURN_STEPS = 8
 """Steps that one adapter has while requests wait for another: to change adapters costs as much as a token or two."""
 
@@ -50,7 +53,13 @@ class Engine:
         self._model = model
         self._sequences = sequences
         self._queue = queue
-        self.shape = Shape(cells=self.context_tokens, sequences=sequences, batch=max(BATCH, sequences), threads=threads)
+        self.shape = Shape(
+            cells=self.context_tokens,
+            sequences=sequences,
+            batch=max(BATCH, sequences),
+            outputs=max(OUTPUTS, sequences),
+            threads=threads,
+        )
         self._context = Context(model, self.shape)
         self._prefixes = Prefixes(prefix_bytes if model.can_share_prefixes else 0)
         self._changed = threading.Condition()
@@ -210,7 +219,8 @@ class Engine:
         self._waiting.remove(chosen)
         chosen.stream = self._free.pop(0)
         chosen.began = chosen.stepped = now
-        prefix, length = self._prefixes.find(chosen.prompt, chosen.adapter)
+        reusable = chosen.prompt[: chosen.scored.start + 1] if chosen.scored else chosen.prompt
+        prefix, length = self._prefixes.find(reusable, chosen.adapter)
         if prefix and self._context.restore(chosen.stream, prefix.saved):
             self._context.forget(chosen.stream, length)
             chosen.held = chosen.reused = length
@@ -229,10 +239,10 @@ class Engine:
         for stream in streams:
             if stream in places:
                 sequence = places[stream]
-                row = self._context.add(stream, [sequence.last], sequence.held, wants_logits=True)
+                row = self._context.add(stream, [sequence.last], sequence.held, outputs=1)
                 rows.append((row, sequence))
             else:
-                self._context.add(stream, [0], held.get(stream, 0), wants_logits=False)
+                self._context.add(stream, [0], held.get(stream, 0), outputs=0)
         self._context.decode()
         for stream in streams:
             if stream in places:
@@ -250,9 +260,14 @@ class Engine:
         count -= left - count == 1
         whole = count == left
         part = filling.prompt[filling.held : filling.held + count]
-        row = self._context.add(filling.stream, part, filling.held, wants_logits=whole)
+        end = filling.held + count
+        first = filling.scored.start - 1 if filling.scored else len(filling.prompt) - 1  # whose logits are needed
+        outputs = max(0, end - max(filling.held, first))
+        row = self._context.add(filling.stream, part, filling.held, outputs=outputs)
         self._context.decode()
-        filling.held += count
+        for at in range(end - outputs + 1, min(end + 1, filling.scored.stop)):
+            filling.scores.append(score_token(filling.prompt[at], self._context.logits(row - (end - at))))
+        filling.held = end
         if whole:
             self._filling = None
             self._reading.append(filling)

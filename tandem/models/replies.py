@@ -31,7 +31,9 @@ class ChatReply:
 
     def chunk(self, delta: Delta) -> Json:
         content = {"content": delta.text} if delta.text or not delta.finish_reason else {}
-        return self._chunk(content, self._logprobs(delta.choices), delta.finish_reason)
+        chunk = self._chunk(content, self._logprobs(delta.choices), delta.finish_reason)
+        chunk["choices"][0] |= self._prompt_logprobs(delta)
+        return chunk
 
     def usage_chunk(self, last: Delta) -> Json:
         return self._head("chat.completion.chunk") | {"choices": [], "usage": self._usage(last)}
@@ -43,6 +45,7 @@ class ChatReply:
             "message": {"role": "assistant", "content": "".join(delta.text for delta in deltas), "refusal": None},
             "logprobs": self._logprobs([choice for delta in deltas for choice in delta.choices]),
             "finish_reason": last.finish_reason,
+            **self._prompt_logprobs(last),
         }
         return self._head("chat.completion") | {"choices": [choice], "usage": self._usage(last)}
 
@@ -72,6 +75,11 @@ class ChatReply:
             ],
             "refusal": None,
         }
+
+    def _prompt_logprobs(self, last: Delta) -> Json:
+        if not last.prompt:
+            return {}
+        return {"prompt_logprobs": [self._entry(choice.token, choice.logprob) for choice in last.prompt]}
 
     def _entry(self, token: int, logprob: float) -> Json:
         piece = self.vocabulary.piece(token, control=True)

@@ -71,8 +71,7 @@ class Sampler:
             self._constraint.take(token)
         if not self._sampling.logprobs:
             return Choice(token, float("nan"))
-        highest = logits.max()
-        total = float(highest) + float(np.log(np.exp(logits - highest).sum(dtype=np.float64)))
+        total = _total(logits)
         rivals = _highest(logits, self._sampling.top_logprobs)
         return Choice(
             token, _logprob(logits[token], total), tuple((int(i), _logprob(logits[i], total)) for i in rivals)
@@ -109,6 +108,17 @@ class Sampler:
         reached = np.cumsum(weights)
         last = int(np.searchsorted(reached, reached[-1]))  # with any weight
         return min(int(np.searchsorted(reached, self._random.random() * reached[-1], side="right")), last)
+
+
+def score_token(token: int, logits: NDArray[np.float32]) -> Choice:
+    """A token that was not chosen but given, as a prompt's are."""
+    return Choice(token, _logprob(logits[token], _total(logits)))
+
+
+def _total(logits: NDArray[np.float32]) -> float:
+    """The log of the sum of their exponentials."""
+    highest = logits.max()
+    return float(highest) + float(np.log(np.exp(logits - highest).sum(dtype=np.float64)))
 
 
 def _logprob(logit: np.float32, total: float) -> float:

@@ -17,14 +17,15 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer. The last one has a finish reason and the counts; on `error` (the server's fault) and
-    `refused` (the request's), `text` says what is wrong."""
+    """A piece of an answer. The last one has a finish reason, the counts, and the prompt's tokens that were to be
+    scored; on `error` (the server's fault) and `refused` (the request's), `text` says what is wrong."""
 
     text: str
     choices: tuple[Choice, ...] = ()
     finish_reason: FinishReason | None = None
     answer_tokens: int = 0
     reused_tokens: int = 0
+    prompt: tuple[Choice, ...] = ()
 
 
 @dataclass(eq=False)
@@ -38,6 +39,8 @@ class Sequence:
     deliver: Callable[[Delta], None]
     constraint: Constraint | None = None
     adapter: Adapter | None = None
+    scored: range = range(0)
+    """The prompt's tokens whose log-probability is asked for; never the first one."""
     number: int = field(default_factory=lambda: next(_numbers))
     arrived: float = field(default_factory=time.monotonic)
     began: float = 0.0
@@ -54,6 +57,7 @@ class Sequence:
     answered: int = 0
 
     def __post_init__(self) -> None:
+        self.scores: list[Choice] = []
         self.sampler = Sampler(self.sampling, self.constraint)
         self.text = AnswerText(self.stops)
 
@@ -85,4 +89,4 @@ class Sequence:
         self.deliver(Delta(reason, (), "error", self.answered, self.reused))
 
     def _end(self, text: str, choices: list[Choice], reason: FinishReason) -> None:
-        self.deliver(Delta(text, tuple(choices), reason, self.answered, self.reused))
+        self.deliver(Delta(text, tuple(choices), reason, self.answered, self.reused, tuple(self.scores)))

@@ -12,7 +12,7 @@ from tandem.models.adapters import Adapters
 from tandem.models.chat_template import ChatTemplate
 from tandem.models.constraint import Constraint, Constraints
 from tandem.models.embedder import Embedder
-from tandem.models.engine import Engine
+from tandem.models.engine import OUTPUTS, Engine
 from tandem.models.memory import check_fit, choose_sequences
 from tandem.models.sampling import Sampling
 from tandem.models.sequence import Delta
@@ -90,9 +90,15 @@ class Serving:
         stops: tuple[str, ...],
         constraint: Constraint | None = None,
         adapter: str | None = None,
+        scored: int = 0,
     ) -> Ticket:
-        """Queues (role, content) messages. Raises ModelRejected, ModelBusy or ModelUnavailable."""
+        """Queues (role, content) messages; the last message's last `scored` tokens get their log-probabilities.
+
+        Raises ModelRejected, ModelBusy or ModelUnavailable.
+        """
         prompt = await asyncio.to_thread(self.template.prompt, messages)
+        end = len(prompt) - (self.template.count_closing(messages) if scored else 0)
+        start = max(1, end - scored, len(prompt) + 1 - OUTPUTS)
         loop = asyncio.get_running_loop()
         arrivals: asyncio.Queue[Delta] = asyncio.Queue()
 
@@ -107,6 +113,7 @@ class Serving:
             deliver,
             constraint,
             self.adapters.adapter(adapter) if adapter else None,
+            range(start, end) if scored else range(0),
         )
         self.engine.submit(sequence)
         return Ticket(len(prompt), _until_finished(arrivals), sequence)

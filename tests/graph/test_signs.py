@@ -5,7 +5,7 @@ import math
 import pytest
 
 from graph.reading import plain_text
-from graph.signs import OPPOSITE, is_turned, list_missing, weigh_rarity, weigh_signs
+from graph.signs import OPPOSITE, is_turned, list_missing, weigh_question, weigh_rarity, weigh_signs
 from graph.support import content_terms
 from tests.graph.hits import make_hit
 
@@ -16,9 +16,9 @@ def test_signs_tell_what_the_passage_lacks() -> None:
     hit = make_hit(LEAVE)
     likely = [math.log(0.9), math.log(0.5), 0.0, math.log(0.8), math.log(0.2)]
     own = weigh_signs(
-        "How many days of leave?", hit, plain_text(LEAVE), "Everyone has **30 days** of leave.", likely, 0.7
+        "How many days of leave?", hit, plain_text(LEAVE), "Everyone has **30 days** of leave.", likely, (), 0.7
     )
-    other = weigh_signs("Did the Normans have leave in 1066?", hit, plain_text(LEAVE), LEAVE, likely, 0.1)
+    other = weigh_signs("Did the Normans have leave in 1066?", hit, plain_text(LEAVE), LEAVE, likely, (), 0.1)
     assert own.answers == pytest.approx(math.log(9))
     assert own.words == pytest.approx((math.log(0.8) + math.log(0.2)) / 2)
     assert own.least == pytest.approx(math.log(0.2))
@@ -61,3 +61,14 @@ def test_rarity_follows_frequency() -> None:
 def test_a_word_of_which_a_part_is_held_is_not_missing() -> None:
     held = content_terms("The well known rules")
     assert list_missing("Which well-known rules bind Huguenots and Huguenots?", held) == ["bind", "Huguenots"]
+
+
+def test_a_question_is_as_expected_as_its_two_least_likely_words() -> None:
+    tokens = [
+        ("A", -9.0), (" Question", -8.0), (":", -7.0), (" Who", -1.0), (" re", -2.0), ("views", -1.5), (" the", -0.1),
+        (" year", -0.4), ("'s", -0.2), (" drafts", -3.0), ("?", -6.0),
+    ]  # fmt: skip
+    assert weigh_question(tokens) == pytest.approx((-3.5 - 3.0) / 2)
+    assert weigh_question(tokens[5:]) == pytest.approx((-3.0 - 1.5) / 2), "a long one whose beginning is cut off"
+    assert weigh_question(tokens[:4]) == -1.0
+    assert weigh_question(()) == 0.0

@@ -1,8 +1,9 @@
 """Search over more and more chunks, each compared and by the indexes: `python -m tests.index.scale DATA --chunks 5000`.
 
 No test: it prints the figures of docs/retrieval.md, a JSON object a size. DATA holds collections; their texts are cut
-at thirty words, so that a hundred thousand different passages can be embedded in minutes. `--vectors FILE` keeps what
-was embedded.
+at thirty words, so that a hundred thousand different passages can be embedded in minutes. Where that is not enough,
+they are cut again four words further on, and so on. `--vectors FOLDER` keeps what was embedded, part by part: a run
+that was broken off goes on there.
 """
 
 import asyncio
@@ -34,6 +35,10 @@ from tandem.evals.workbench import VIEWER, Workbench, open_workbench
 from tandem.settings import read_settings
 
 WORDS = 30
+SHIFT = 4
+"""Words between two cuts of the same text."""
+PART = 16_384
+"""Vectors in a file."""
 DOCUMENT = 10  # chunks
 QUESTIONS = 150
 FIELDS = ("text", "passage", "answer", "paragraphs")
@@ -41,17 +46,17 @@ Vectors = NDArray[np.float16]
 
 
 def read_passages(data: Path, count: int) -> list[str]:
-    """The first `count` different pieces of the collections' texts, in a mixed order that is always the same."""
-    pieces: dict[str, None] = {}
-    for text in _texts(data):
-        words = text.split()
-        for start in range(0, len(words) - WORDS // 2, WORDS):
-            pieces[" ".join(words[start : start + WORDS])] = None
-    found = list(pieces)
-    random.Random(0).shuffle(found)
-    if len(found) < count:
-        raise SystemExit(f"{data} holds {len(found)} different passages only.")
-    return found[:count]
+    """`count` different pieces of the collections' texts, in a mixed order that is always the same."""
+    texts = [text.split() for text in _texts(data)]
+    found: dict[str, None] = {}
+    for shift in range(0, WORDS, SHIFT):
+        cuts = (words[at : at + WORDS] for words in texts for at in range(shift, len(words) - WORDS // 2, WORDS))
+        pieces = [piece for piece in dict.fromkeys(map(" ".join, cuts)) if piece not in found]
+        random.Random(0).shuffle(pieces)
+        found |= dict.fromkeys(pieces)
+        if len(found) >= count:
+            return list(found)[:count]
+    raise SystemExit(f"{data} holds {len(found)} different passages only.")
 
 
 def read_questions(data: Path) -> list[str]:
@@ -60,18 +65,18 @@ def read_questions(data: Path) -> list[str]:
 
 
 async def embed(bench: Workbench, passages: list[str], kept: Path | None) -> Vectors:
-    if kept and os.path.exists(kept):  # noqa: PTH110, ASYNC240 - nothing else runs meanwhile
-        known: Vectors = np.load(kept)
-        if len(known) >= len(passages):
-            return known[: len(passages)]
-    parts = []
-    for start in range(0, len(passages), 512):
-        parts.append(np.asarray(await bench.model.embed(passages[start : start + 512], bulk=True), np.float16))
-        print(f"\rembedded {start + len(parts[-1])}", end="", flush=True)
-    vectors = np.concatenate(parts)
-    if kept:
-        np.save(kept, vectors)
-    return vectors
+    parts: list[Vectors] = []
+    for start in range(0, len(passages), PART):
+        part = passages[start : start + PART]
+        file = kept / f"{start}.npy" if kept else None
+        if file and os.path.exists(file) and len(known := np.load(file)) >= len(part):  # noqa: ASYNC240, PTH110
+            parts.append(known[: len(part)])
+            continue
+        parts.append(np.asarray(await bench.model.embed(part, bulk=True), np.float16))
+        if file:
+            np.save(file, parts[-1])
+        print(f"\rembedded {start + len(part)}", end="", flush=True)
+    return np.concatenate(parts)
 
 
 async def fill(bench: Workbench, version: int, passages: list[str], vectors: Vectors, start: int) -> None:
@@ -175,7 +180,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 def main(
     data: Path,
     chunks: Annotated[list[int], typer.Option(help="How many; give it once for each size.")],
-    vectors: Annotated[Path | None, typer.Option(help="Where the vectors are kept, or are already.")] = None,
+    vectors: Annotated[Path | None, typer.Option(file_okay=False, exists=True, help="Where vectors are kept.")] = None,
 ) -> None:
     asyncio.run(measure(data, chunks, vectors))
 

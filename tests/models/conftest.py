@@ -38,13 +38,19 @@ class Asked:
     """A request at an engine, whose answer is collected."""
 
     def __init__(
-        self, engine: Engine, prompt: list[int], max_tokens: int = 16, sampling: Sampling | None = None, stop: str = ""
+        self,
+        engine: Engine,
+        prompt: list[int],
+        max_tokens: int = 16,
+        sampling: Sampling | None = None,
+        stop: str = "",
+        scored: range = range(0),
     ) -> None:
         self.deltas: list[Delta] = []
         self.began: float | None = None
         self._done = threading.Event()
         stops = (stop,) if stop else ()
-        self.sequence = Sequence(prompt, max_tokens, sampling or Sampling(0.0), stops, self._receive)
+        self.sequence = Sequence(prompt, max_tokens, sampling or Sampling(0.0), stops, self._receive, scored=scored)
         engine.submit(self.sequence)
 
     def _receive(self, delta: Delta) -> None:

@@ -41,7 +41,7 @@ def prompt_and_answers(context: Context) -> tuple[float, float, float]:
 
 
 def step(context: Context, parts: list[tuple[int, list[int], int]]) -> int:
-    rows = [context.add(sequence, tokens, position, wants_logits=True) for sequence, tokens, position in parts]
+    rows = [context.add(sequence, tokens, position, outputs=1) for sequence, tokens, position in parts]
     context.decode()
     return rows[-1]
 
@@ -52,7 +52,7 @@ def measure_file_types(folder: Path) -> None:
     for file_type in ("Q8_0", "Q4_0"):
         files[file_type] = folder / f"{file_type}.gguf"
         backend.requantise(packaged, files[file_type], file_type)
-    shape = Shape(cells=512, sequences=TOGETHER, batch=512, threads=2)
+    shape = Shape(cells=512, sequences=TOGETHER, batch=512, outputs=TOGETHER, threads=2)
     contexts = {name: Context(backend.Model(path), shape) for name, path in files.items()}
     taken = {name: np.full(3, np.inf) for name in contexts}
     for _ in range(ROUNDS):

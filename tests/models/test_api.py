@@ -277,11 +277,11 @@ async def test_logprobs_are_the_model_s_own_at_every_position(small_server: Smal
         entries = (await http.post(CHAT, json=body)).json()["choices"][0]["logprobs"]["content"]
     model = serving.model
     tokens = serving.template.prompt([("user", "Count to ten.")])
-    context = Context(model, Shape(cells=512, sequences=1, batch=256, threads=2))
+    context = Context(model, Shape(cells=512, sequences=1, batch=256, outputs=1, threads=2))
     try:
         for entry in entries:
             context.forget(0)
-            row = context.add(0, tokens, 0, wants_logits=True)
+            row = context.add(0, tokens, 0, outputs=1)
             context.decode()
             logits = context.logits(row).astype(np.float64)
             own = logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
@@ -295,6 +295,21 @@ async def test_logprobs_are_the_model_s_own_at_every_position(small_server: Smal
             tokens.append(int(chosen[0]))
     finally:
         context.close()
+
+
+async def test_the_last_message_s_end_comes_with_its_log_probabilities(http: httpx.AsyncClient) -> None:
+    messages = [{"role": "user", "content": "What does the tide do at noon?"}]
+    bodies = [hello(messages=messages, max_tokens=4, last_prompt_logprobs=n) for n in (3, 64)]
+    three, all_of_it = [(await http.post(CHAT, json=body)).json()["choices"][0]["prompt_logprobs"] for body in bodies]
+    assert "".join(entry["token"] for entry in three) == " at noon?"
+    assert three == all_of_it[-3:]
+    assert "".join(entry["token"] for entry in all_of_it).endswith(messages[0]["content"])
+    assert all(entry["logprob"] < 0 for entry in all_of_it)
+    async with http.stream("POST", CHAT, json=bodies[0] | {"stream": True}) as answer:
+        events = [json.loads(line[5:]) for line in [line async for line in answer.aiter_lines()] if '"choices"' in line]
+    assert [e["choices"][0]["prompt_logprobs"] for e in events if "prompt_logprobs" in e["choices"][0]] == [three]
+    refused = await http.post(CHAT, json=hello(messages=messages, last_prompt_logprobs=65))
+    assert refused.json()["error"]["param"] == "last_prompt_logprobs"
 
 
 async def test_a_request_that_waits_learns_its_place(small_server: Small) -> None:

@@ -11,7 +11,7 @@ from tandem.models.context import Context, Shape
 
 @pytest.fixture
 def context(model: Model) -> Iterator[Context]:
-    made = Context(model, Shape(cells=256, sequences=3, batch=128, threads=2))
+    made = Context(model, Shape(cells=256, sequences=3, batch=128, outputs=3, threads=2))
     yield made
     made.close()
 
@@ -19,7 +19,7 @@ def context(model: Model) -> Iterator[Context]:
 def decode(
     context: Context, sequence: int, tokens: list[int], position: int
 ) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    row = context.add(sequence, tokens, position, wants_logits=True)
+    row = context.add(sequence, tokens, position, outputs=1)
     context.decode()
     return context.logits(row).copy()
 

@@ -65,10 +65,10 @@ def test_logprobs_are_those_of_the_position(model: Model, engine: Engine) -> Non
     prompt = short(model, "a lighthouse")
     asked = Asked(engine, prompt, 6, Sampling(0.0, logprobs=True)).wait()
     choices = [choice for delta in asked.deltas for choice in delta.choices]
-    context = Context(model, Shape(cells=512, sequences=1, batch=64, threads=2))
+    context = Context(model, Shape(cells=512, sequences=1, batch=64, outputs=1, threads=2))
     tokens, position = prompt, 0
     for choice in choices:
-        row = context.add(0, tokens, position, wants_logits=True)
+        row = context.add(0, tokens, position, outputs=1)
         context.decode()
         logits = context.logits(row).astype(np.float64)
         direct = logits[choice.token] - logits.max() - np.log(np.exp(logits - logits.max()).sum())
@@ -76,6 +76,35 @@ def test_logprobs_are_those_of_the_position(model: Model, engine: Engine) -> Non
         assert choice.token == int(logits.argmax())
         tokens, position = [choice.token], position + len(tokens)
     context.close()
+
+
+@pytest.mark.parametrize("tokens", [100, 540])
+def test_a_prompts_last_tokens_are_scored(model: Model, tokens: int) -> None:
+    """Also where they are read in two parts, and where the prompt was read before. Against a context of its own."""
+    text = "The ferry leaves at noon, and the tide is low when it comes back to the harbour in the evening. " * 40
+    prompt = model.tokenize(text, control=False)[:tokens]
+    scored = range(tokens - 34, tokens - 4)
+    engine = make_engine(model, context=1024)
+    engine.start()
+    try:
+        first, second = (Asked(engine, prompt, 4, scored=scored).wait() for _ in range(2))
+        plain = Asked(engine, prompt, 4).wait()
+    finally:
+        engine.close()
+    context = Context(model, Shape(cells=1024, sequences=1, batch=1024, outputs=tokens, threads=2))
+    row = context.add(0, prompt, 0, outputs=tokens)
+    context.decode()
+    direct = []
+    for at in scored:
+        logits = context.logits(row - (tokens - at)).astype(np.float64)
+        direct.append(logits[prompt[at]] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
+    context.close()
+    assert [choice.token for choice in first.last.prompt] == prompt[scored.start : scored.stop]
+    assert [choice.logprob for choice in first.last.prompt] == pytest.approx(direct, abs=1e-3)
+    assert second.last.prompt == first.last.prompt
+    assert second.last.reused_tokens == scored.start - 1
+    assert (plain.text, plain.last.prompt) == (first.text, ())
+    assert second.text == first.text
 
 
 def test_a_prompt_seen_before_is_not_read_again(model: Model, engine: Engine) -> None:

@@ -38,13 +38,13 @@ def test_the_product_of_each_pair_is_kept(tmp_path: Path, rank: int) -> None:
 def test_it_moves_the_logits_as_the_given_one_does(tmp_path: Path, model: Model) -> None:
     given, serving = write_adapter(tmp_path / "given.gguf", 2, strength=0.03), tmp_path / "serving.gguf"
     write_serving_form(given, serving)
-    context = Context(model, Shape(cells=256, sequences=1, batch=64, threads=2))
+    context = Context(model, Shape(cells=256, sequences=1, batch=64, outputs=1, threads=2))
     prompt = model.tokenize("The ferry leaves at noon, and", control=False)
     logits = {}
     for name, adapter in (("none", None), ("given", Adapter(model, given)), ("serving", Adapter(model, serving))):
         context.use_adapter(adapter)
         context.forget(0)
-        row = context.add(0, prompt, 0, wants_logits=True)
+        row = context.add(0, prompt, 0, outputs=1)
         context.decode()
         logits[name] = context.logits(row).copy()
     context.close()

@@ -27,8 +27,8 @@ def test_little_memory_makes_few_contexts(model: Model, monkeypatch: pytest.Monk
 
 
 def test_a_token_takes_the_bytes_that_are_reckoned_with(model: Model) -> None:
-    context = Context(model, Shape(cells=512, sequences=1, batch=512, threads=2))
-    context.add(0, [1] * 400, 0, wants_logits=False)
+    context = Context(model, Shape(cells=512, sequences=1, batch=512, outputs=1, threads=2))
+    context.add(0, [1] * 400, 0, outputs=0)
     context.decode()
     saved = context.save(0).nbytes
     context.close()
