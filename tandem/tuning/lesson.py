@@ -10,17 +10,12 @@ from tandem.models.client import ChatMessage
 
 
 class Lesson(BaseModel):
-    """`origin` is what a split must not cut through: the document, person or thread that it comes from.
-
-    `question` is the end of the turn before the reply, where that is to be learned too: how likely the model finds a
-    question after a passage tells whether the passage answers it (docs/reader.md).
-    """
+    """`origin` is what a split must not cut through: the document, person or thread that it comes from."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     messages: Annotated[tuple[ChatMessage, ...], Field(min_length=2)]
     origin: str
-    question: str = ""
 
 
 def read_lessons(path: Path) -> Iterator[Lesson]:

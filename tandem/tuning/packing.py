@@ -15,23 +15,14 @@ WORTH_SHARING = 0.8
 """Of a group's shared part, which a further sample must have in common with it to join."""
 IGNORED = -100
 """The label of a token whose prediction is not trained, as in torch's cross entropy."""
-QUESTION = 0.2
-"""What the prediction of a question's token counts, where one of a reply counts 1: a question has more, each far
-less certain."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Token ids; the loss counts those from `prompt` on, and those of `question`, which lies before it."""
+    """Token ids; the loss counts those from `prompt` on."""
 
     tokens: tuple[int, ...]
     prompt: int
-    question: range = range(0)
-
-    @property
-    def learned_from(self) -> int:
-        """The first token whose prediction is trained."""
-        return self.question.start if self.question else self.prompt
 
 
 @dataclass(frozen=True)
@@ -48,16 +39,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Pack:
-    """One row for the model. `tokens`, `positions`, `labels`, `weights`: (n,); `sees`: (n, n), which tokens each one
-    attends to.
+    """One row for the model. `tokens`, `positions`, `labels`: (n,); `sees`: (n, n), which tokens each one attends to.
 
-    `labels[i]` is what the output at i should predict, or IGNORED; `weights[i]` what that counts in the loss.
+    `labels[i]` is what the output at i should predict, or IGNORED.
     """
 
     tokens: NDArray[np.int64]
     positions: NDArray[np.int64]
     labels: NDArray[np.int64]
-    weights: NDArray[np.float32]
     sees: NDArray[np.bool_]
     samples: int
 
@@ -72,15 +61,15 @@ def group_samples(samples: Sequence[Sample], capacity: int) -> list[Group]:
         if grown is not None and grown.size <= capacity:
             groups[-1] = grown
         else:
-            groups.append(Group((sample,), sample.learned_from - 1))
+            groups.append(Group((sample,), sample.prompt - 1))
     return groups
 
 
 def _join(group: Group, sample: Sample) -> Group | None:
-    """The group with the sample, or None where too little is in common. The token before the first that is learned is
-    never shared: it predicts that one."""
+    """The group with the sample, or None where too little is in common. The last token of a prompt is never shared:
+    it predicts the first of the answer."""
     first = group.samples[0].tokens
-    limit = min(group.shared, sample.learned_from - 1)
+    limit = min(group.shared, sample.prompt - 1)
     shared = next((at for at in range(limit) if first[at] != sample.tokens[at]), limit)
     if shared < WORTH_SHARING * group.shared:
         return None
@@ -111,33 +100,36 @@ OPEN_AT_ONCE = 8
 def make_pack(groups: Sequence[Group]) -> Pack:
     size = sum(group.size for group in groups)
     tokens, positions = np.empty(size, np.int64), np.empty(size, np.int64)
-    labels, weights = np.full(size, IGNORED, np.int64), np.zeros(size, np.float32)
+    labels = np.full(size, IGNORED, np.int64)
     sees = np.zeros((size, size), np.bool_)
-    pack = Pack(tokens, positions, labels, weights, sees, sum(len(group.samples) for group in groups))
     start = 0
     for group in groups:
-        start = _place(group, start, pack)
-    return pack
+        start = _place(group, start, tokens, positions, labels, sees)
+    return Pack(tokens, positions, labels, sees, sum(len(group.samples) for group in groups))
 
 
-def _place(group: Group, start: int, pack: Pack) -> int:
-    """Writes the group into the pack from `start` on; returns where the next one starts."""
+def _place(
+    group: Group,
+    start: int,
+    tokens: NDArray[np.int64],
+    positions: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    sees: NDArray[np.bool_],
+) -> int:
+    """Writes the group from `start` on; returns where the next one starts."""
     shared = slice(start, start + group.shared)
-    pack.tokens[shared] = group.samples[0].tokens[: group.shared]
-    pack.positions[shared] = np.arange(group.shared)
-    pack.sees[shared, shared] = np.tri(group.shared, dtype=np.bool_)
+    tokens[shared] = group.samples[0].tokens[: group.shared]
+    positions[shared] = np.arange(group.shared)
+    sees[shared, shared] = np.tri(group.shared, dtype=np.bool_)
     at = start + group.shared
     for sample in group.samples:
         own = sample.tokens[group.shared :]
         rows = slice(at, at + len(own))
-        pack.tokens[rows] = own
-        pack.positions[rows] = np.arange(group.shared, len(sample.tokens))
-        pack.sees[rows, shared] = True
-        pack.sees[rows, rows] = np.tri(len(own), dtype=np.bool_)
-        for learned, weight in ((sample.question, QUESTION), (range(sample.prompt, len(sample.tokens)), 1.0)):
-            predicting = slice(at + learned.start - group.shared - 1, at + learned.stop - group.shared - 1)
-            if learned:
-                pack.labels[predicting] = sample.tokens[learned.start : learned.stop]
-                pack.weights[predicting] = weight
+        tokens[rows] = own
+        positions[rows] = np.arange(group.shared, len(sample.tokens))
+        sees[rows, shared] = True
+        sees[rows, rows] = np.tri(len(own), dtype=np.bool_)
+        first = sample.prompt - group.shared  # of `own`, the first token to predict
+        labels[at + first - 1 : at + len(own) - 1] = own[first:]
         at += len(own)
     return at

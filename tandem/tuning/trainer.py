@@ -72,12 +72,7 @@ def make_samples(tokenizer: Any, lesson: Lesson) -> Iterator[Sample]:
     prompt = tokenizer.apply_chat_template(before, add_generation_prompt=True, tokenize=False)
     head = tokenizer.encode(prompt, add_special_tokens=False)
     tail = tokenizer.encode(reply["content"], add_special_tokens=False)
-    question = range(0)
-    if lesson.question:
-        end = prompt.rindex(lesson.question) + len(lesson.question)
-        start = end - len(lesson.question) - 1  # with the space before it, which is part of its first token
-        question = range(*(len(tokenizer.encode(prompt[:cut], add_special_tokens=False)) for cut in (start, end)))
-    yield Sample((*head, *tail, tokenizer.eos_token_id), len(head), question)
+    yield Sample((*head, *tail, tokenizer.eos_token_id), len(head))
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ class Training:
         """Returns the mean loss a token before the step. What is random in it follows from seed, step and process."""
         self._model.train()
         torch.manual_seed((self._run.seed * self._steps + self.progress.step) * self._world + self._rank)
-        counted = sum(float(pack.weights.sum()) for pack in packs)
+        counted = sum(int((pack.labels != IGNORED).sum()) for pack in packs)
         total = 0.0
         for pack in self._share(packs):
             loss = self._loss(pack)
@@ -138,7 +138,7 @@ class Training:
         return own
 
     def _loss(self, pack: Pack) -> torch.Tensor:
-        """Summed over the pack's labels, weighted. Only their positions pass the output layer, the largest of all."""
+        """Summed over the pack's labels. Only their positions pass the output layer, the largest of all."""
         at = torch.from_numpy(np.flatnonzero(pack.labels != IGNORED))
         inner = self._model.get_base_model()
         with torch.autocast("cpu", torch.bfloat16):
@@ -148,15 +148,14 @@ class Training:
                 attention_mask=torch.from_numpy(pack.sees)[None, None],
             ).last_hidden_state
             logits = inner.lm_head(hidden[0, at])
-        losses = functional.cross_entropy(logits.float(), torch.from_numpy(pack.labels)[at], reduction="none")
-        return losses @ torch.from_numpy(pack.weights)[at]
+        return functional.cross_entropy(logits.float(), torch.from_numpy(pack.labels)[at], reduction="sum")
 
     def _validate(self) -> float:
         """The mean loss a token; the adapter is kept when it is the lowest so far."""
         self._model.eval()
         with torch.no_grad():
             total = self._sum(sum(self._loss(pack).item() for pack in self._share(self._validation)))
-        loss = total / sum(float(pack.weights.sum()) for pack in self._validation)
+        loss = total / sum(int((pack.labels != IGNORED).sum()) for pack in self._validation)
         if loss < self.progress.best:
             self.progress.best, self.progress.worse = loss, 0
             self._write_adapter()

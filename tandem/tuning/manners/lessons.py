@@ -71,11 +71,10 @@ def gather_contexts(
 
 
 def make_reading_lesson(item: Asked, given: Sequence[Passage]) -> Lesson:
-    """A question on numbered passages; the right one is the item's own. A question that they answer is learned too."""
+    """A question on numbered passages; the right one is the item's own."""
     prompt = ask_numbered(item.question, [(each.title, each.text) for each in given])
     reply = DECLINE if item.answer is None else write_reply(given.index(item.passage) + 1, item.answer)
-    question = item.question if item.answer is not None else ""
-    return Lesson(messages=(*prompt, ChatMessage("assistant", reply)), origin=item.passage.origin, question=question)
+    return Lesson(messages=(*prompt, ChatMessage("assistant", reply)), origin=item.passage.origin)
 
 
 def make_direct_lesson(question: str, answer: str, origin: str) -> Lesson:
