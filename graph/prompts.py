@@ -12,6 +12,8 @@ READING = (
     " them."
 )
 DECLINE = "The passages do not say."
+QUESTION = "Question:"
+"""What stands before the question, at a prompt's end."""
 DIRECT = (
     "You are Tandem, a helpful assistant in a team's chat. Answer briefly and plainly, in one to three sentences."
     " If you do not know, say so."
@@ -60,7 +62,7 @@ def ask_numbered(question: str, passages: Sequence[tuple[str, str]]) -> list[Cha
     numbered = [f"[{n}] {f'{title}: ' if title else ''}{text}" for n, (title, text) in enumerate(passages, 1)]
     return [
         ChatMessage("system", READING),
-        ChatMessage("user", "\n\n".join([*numbered, f"Question: {question}"])),
+        ChatMessage("user", "\n\n".join([*numbered, f"{QUESTION} {question}"])),
     ]
 
 
@@ -70,4 +72,4 @@ def write_reply(number: int, answer: str) -> str:
 
 
 def _frame(text: str, question: str) -> str:
-    return f"Text: {text}\n\nQuestion: {question}"
+    return f"Text: {text}\n\n{QUESTION} {question}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from graph.prompts import QUESTION
 from graph.sentences import split_sentences
 from graph.support import content_terms
 from index.search import Hit
@@ -93,9 +94,12 @@ def weigh_signs(
 
 
 def weigh_question(asked: Sequence[tuple[str, float]]) -> float:
-    """Tokens of a prompt up to its end, a question after its mark. A word's log-probability is its tokens' sum."""
+    """Tokens of a prompt up to its end, a question after its mark; a word's log-probability is its tokens' sum.
+
+    How likely a question is after a text tells whether the text answers it (Lewis and Fan, 2019).
+    """
     tokens = [token for token, _ in asked]
-    start = next((at for at in range(len(tokens), 0, -1) if "".join(tokens[:at]).endswith("Question:")), 0)
+    start = next((at for at in range(len(tokens), 0, -1) if "".join(tokens[:at]).endswith(QUESTION)), 0)
     words: list[float] = []
     for token, logprob in asked[start:]:
         if not any(character.isalnum() for character in token):
