@@ -56,6 +56,8 @@ class Signs:
     expected: float
     """Mean log-probability of the question's two least likely words, after the passages: a question that they answer
     surprises less."""
+    length: float
+    """Log of how many words the question has: of more words, the least likely two are less likely."""
 
 
 def weigh_signs(
@@ -90,6 +92,7 @@ def weigh_signs(
         rarest=max((weigh_rarity(word) for word in list_missing(question, held)), default=0.0),
         turned=float(is_turned(question.lower(), quote.lower())),
         expected=weigh_question(asked),
+        length=math.log(max(1, len(question.split()))),
     )
 
 

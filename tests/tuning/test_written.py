@@ -3,7 +3,7 @@
 import pytest
 
 from tandem.tuning.manners.material import Asked, Passage
-from tandem.tuning.manners.written import Written, ask_of_passages, mark, read_file
+from tandem.tuning.manners.written import EVERYDAY, QUESTIONS, Written, ask_of_passages, mark, read_file
 
 POND = Passage("pages/garden", "Garden", "The pond was dug in 1931. Otto Lind keeps nine carp in it.")
 
@@ -32,10 +32,16 @@ def test_what_does_not_fit_is_named(line: Written, complaint: str) -> None:
 
 
 def test_each_passage_is_asked_of_once_and_no_question_twice_on_it() -> None:
-    lines = read_file()
+    lines = read_file(QUESTIONS)
     assert len({line.passage for line in lines}) == len(lines) > 1_000
     for line in lines:
         questions = [question for question, _ in line.answered] + line.unanswered
         assert len(set(questions)) == len(questions)
         assert all(question.endswith("?") for question in questions)
         assert all(answer.strip() for _, answer in line.answered)
+
+
+def test_no_lesson_is_of_a_page_that_the_bar_is_fitted_on() -> None:
+    everyday = read_file(EVERYDAY)
+    assert not {line.origin for line in everyday} & {line.origin for line in read_file(QUESTIONS)}
+    assert sum(len(line.answered) for line in everyday) > 100

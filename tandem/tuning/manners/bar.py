@@ -1,15 +1,15 @@
-"""The bar: how likely an answer must be right to be sent, fitted on articles that the adapter has not seen.
+"""The bar: how likely an answer must be right to be sent, fitted on questions that the adapter has not seen.
 
-`python -m tandem.tuning.manners.bar DATA graph/reading.json` reads the course's held-out articles with what is in
-service, as it reads for people, and writes the model of `graph/reading.py`.
+`python -m tandem.tuning.manners.bar DATA graph/reading.json` reads the course's held-out articles and the everyday
+questions with what is in service, as it reads for people, and writes the model of `graph/reading.py`.
 """
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from rich.progress import track
 
-from graph.reading import Bar, Reading, read_passages
+from graph.reading import Bar, read_passages
 from graph.routing.linear import Floats, area_under_roc, fit_linear, split_folds
 from graph.signs import Signs
 from tandem.evals.grading import best_f1
@@ -27,43 +27,81 @@ from tandem.models.launch import ensure_model_server
 from tandem.settings import Settings, read_settings
 from tandem.tuning.manners.course import HELD_OUT
 from tandem.tuning.manners.material import name_origin, read_rows, tidy
+from tandem.tuning.manners.written import read_everyday
 
 DECLINED = 0.7
-"""Share of the unanswerable questions that are to be declined."""
+"""Share of SQuAD 2.0's unanswerable questions that are to be declined."""
+EVERYDAY = 2
+"""How much each everyday question counts, beside four times as many of SQuAD 2.0."""
 FOLDS = 5
 DRAWS = 8
 """Of the folds: where the bar lies differs by a hundredth between two."""
 NAMES = tuple(Signs.__dataclass_fields__)
 
 
-async def read_all(settings: Settings, rows: Sequence[Mapping[str, Any]]) -> list[Reading]:
+@dataclass(frozen=True)
+class Question:
+    """Without answers, the passage does not answer it."""
+
+    text: str
+    title: str
+    passage: str
+    answers: tuple[str, ...]
+    is_everyday: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    question: Question
+    signs: Signs
+    f1: float
+
+
+def read_held_out(data: Path) -> list[Question]:
+    """SQuAD 2.0's first."""
+    rows = [row for row in read_rows(data / "squad2" / "qa.jsonl.gz") if name_origin("squad2", row) in HELD_OUT]
+    articles = [
+        Question(
+            tidy(row["question"]), row["title"].replace("_", " "), row["passage"],
+            tuple(row["answers"]) if row["answerable"] else (), is_everyday=False,
+        )
+        for row in rows
+    ]  # fmt: skip
+    everyday = [
+        Question(asked.question, asked.passage.title, asked.passage.text, (asked.answer,) if asked.answer else (), True)
+        for asked in read_everyday(data)
+    ]
+    return articles + everyday
+
+
+async def read_all(settings: Settings, questions: Sequence[Question]) -> list[Row]:
     async with (
         ensure_model_server(settings) as url,
         ModelClient.open(settings.model_copy(update={"model_url": url})) as model,
     ):
-        readings = []
-        for row in track(rows, "Reading", transient=True):
-            title = row["title"].replace("_", " ")
-            reading = await read_passages(model, tidy(row["question"]), [as_hit(title, row["passage"])])
+        rows = []
+        for question in track(questions, "Reading", transient=True):
+            reading = await read_passages(model, question.text, [as_hit(question.title, question.passage)])
             if reading is None:
                 raise RuntimeError("the server takes no grammar, or a passage is empty")
-            readings.append(reading)
-        return readings
+            rows.append(Row(question, reading.signs, best_f1(reading.answer, question.answers)))
+        return rows
 
 
-def fit_bar(
-    signs: Sequence[Signs], right: Sequence[bool], answerable: Sequence[bool], groups: Sequence[str]
-) -> tuple[Bar, list[float]]:
+def fit_bar(rows: Sequence[Row]) -> tuple[Bar, list[float]]:
     """The bar, and each row's mean chance from models that have not seen it. Questions on one passage are one group.
 
     It tells right answers from all others, not answerable questions from others: so more of the right ones are sent,
     for as many declined (docs/reader.md).
     """
-    rows = np.array([[asdict(one)[name] for name in NAMES] for one in signs])
-    labels, misleading = np.array(right), ~np.array(answerable)
-    draws = [_predict_unseen(rows, labels, groups, seed) for seed in range(DRAWS)]
+    counted = [*rows, *([row for row in rows if row.question.is_everyday] * (EVERYDAY - 1))]
+    signs = np.array([[asdict(row.signs)[name] for name in NAMES] for row in counted])
+    right = np.array([row.f1 >= RIGHT for row in counted])
+    groups = [row.question.passage for row in counted]
+    draws = [_predict_unseen(signs, right, groups, seed)[: len(rows)] for seed in range(DRAWS)]
+    misleading = np.array([not row.question.answers and not row.question.is_everyday for row in rows])
     least = float(np.mean([np.quantile(unseen[misleading], DECLINED) for unseen in draws]))
-    return Bar(fit_linear(NAMES, rows, labels, groups=groups), least), np.mean(draws, axis=0).tolist()
+    return Bar(fit_linear(NAMES, signs, right, groups=groups), least), np.mean(draws, axis=0).tolist()
 
 
 def _predict_unseen(rows: Floats, right: NDArray[np.bool_], groups: Sequence[str], seed: int) -> Floats:
@@ -76,23 +114,28 @@ def _predict_unseen(rows: Floats, right: NDArray[np.bool_], groups: Sequence[str
     return unseen
 
 
+def describe_bar(rows: Sequence[Row], unseen: Sequence[float], least: float) -> str:
+    chances, f1 = np.array(unseen), np.array([row.f1 for row in rows])
+    answerable = np.array([bool(row.question.answers) for row in rows])
+    sent = chances >= least
+    return (
+        f"{len(rows)} questions: AUROC right {area_under_roc(chances, f1 >= RIGHT):.3f}, answerable"
+        f" {area_under_roc(chances, answerable):.3f}; F1 as sent {(f1 * sent)[answerable].mean():.3f},"
+        f" {sent[answerable].mean():.0%} of the answerable sent, {1 - sent[~answerable].mean():.0%} of the others not"
+    )
+
+
 def main(
     data: Annotated[Path, typer.Argument(help="The folder of the data sets.")],
     target: Annotated[Path, typer.Argument(help="Where the bar is written.")],
 ) -> None:
-    held_out = [row for row in read_rows(data / "squad2" / "qa.jsonl.gz") if name_origin("squad2", row) in HELD_OUT]
-    readings = asyncio.run(read_all(read_settings(), held_out))
-    answerable = [row["answerable"] for row in held_out]
-    f1 = [best_f1(one.answer, row["answers"]) for one, row in zip(readings, held_out, strict=True)]
-    right = [row_f1 >= RIGHT for row_f1 in f1]
-    bar, unseen = fit_bar([one.signs for one in readings], right, answerable, [row["passage"] for row in held_out])
+    rows = asyncio.run(read_all(read_settings(), read_held_out(data)))
+    bar, unseen = fit_bar(rows)
     target.write_bytes(TypeAdapter(Bar).dump_json(bar, indent=2) + b"\n")
-    sent = np.array(f1) * (np.array(unseen) >= bar.least)
-    print(
-        f"{len(held_out)} questions, AUROC right {area_under_roc(unseen, right):.3f}, answerable"
-        f" {area_under_roc(unseen, answerable):.3f}, F1 as sent {sent[answerable].mean():.3f}, bar {bar.least:.3f}",
-        file=sys.stderr,
-    )
+    for name, is_everyday in (("SQuAD 2.0", False), ("everyday", True)):
+        own = [at for at, row in enumerate(rows) if row.question.is_everyday is is_everyday]
+        told = describe_bar([rows[at] for at in own], [unseen[at] for at in own], bar.least)
+        print(f"{name}, {told}", file=sys.stderr)
 
 
 if __name__ == "__main__":

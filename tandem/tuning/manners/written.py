@@ -1,7 +1,9 @@
-"""Questions written for this project on single passages of the data sets: `questions.jsonl`, beside this file.
+"""Questions written for this project on single passages of the data sets: two files, beside this one.
 
-Four that a passage answers, with the words that answer, and four that it seems to answer and does not, in the five
-manners of SQuAD 2.0 (Rajpurkar et al., 2018, arXiv:1806.03822). The passages stay where they are; a hash finds them.
+`questions.jsonl` has four that a passage answers, with the words that answer, and four that it seems to answer and
+does not, in the five manners of SQuAD 2.0 (Rajpurkar et al., 2018, arXiv:1806.03822): lessons. `everyday.jsonl` has
+three and one in the words that people type, on pages of the handbook that no lesson asks about: the bar is fitted on
+them, too. The passages stay where they are; a hash finds them.
 """
 
 import hashlib
@@ -22,7 +24,7 @@ from tandem.tuning.manners.material import (
     tidy,
 )
 
-QUESTIONS = "questions.jsonl"
+QUESTIONS, EVERYDAY = "questions.jsonl", "everyday.jsonl"
 
 
 class Written(BaseModel):
@@ -38,11 +40,16 @@ class Written(BaseModel):
 
 def read_written(data: Path) -> list[Asked]:
     """Raises ValueError where a passage is not in the folder, or does not hold an answer."""
-    return list(ask_of_passages(read_file(), read_passages(data)))
+    return list(ask_of_passages(read_file(QUESTIONS), read_passages(data)))
 
 
-def read_file() -> list[Written]:
-    text = resources.files("tandem.tuning.manners").joinpath(QUESTIONS).read_text(encoding="utf-8")
+def read_everyday(data: Path) -> list[Asked]:
+    """As `read_written`."""
+    return list(ask_of_passages(read_file(EVERYDAY), read_handbook(data, pages=1000)))
+
+
+def read_file(name: str) -> list[Written]:
+    text = resources.files("tandem.tuning.manners").joinpath(name).read_text(encoding="utf-8")
     return [Written.model_validate_json(line) for line in text.splitlines()]
 
 
@@ -51,7 +58,7 @@ def ask_of_passages(lines: Iterable[Written], passages: Iterable[Passage]) -> It
     for line in lines:
         passage = known.get(line.passage)
         if passage is None:
-            raise ValueError(f"{QUESTIONS} asks of a passage of {line.origin} that the data sets do not hold.")
+            raise ValueError(f"A question is on a passage of {line.origin} that the data sets do not hold.")
         for question, answer in line.answered:
             if answer not in passage.text:
                 raise ValueError(f"{line.origin} does not hold the answer to: {question}")
