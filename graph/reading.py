@@ -31,8 +31,9 @@ the best one lacks (docs/reader.md)."""
 LONGEST = 2_700
 """Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48
-ASKED_TOKENS = 64
-"""Of the question's end: those whose log-probabilities are looked at."""
+MOST_ASKED = 64
+"""Tokens of a question whose log-probabilities are looked at. Each costs a row of logits, so no more than two a word
+are asked for, and four for its mark: enough for all 708 questions of the bar."""
 _MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
 _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
 
@@ -90,7 +91,7 @@ async def read_passages(
         max_tokens=ANSWER_TOKENS,
         grammar=quotation_grammar([text for _, text in given]),
         model=name,
-        asked=ASKED_TOKENS,
+        asked=min(MOST_ASKED, 2 * len(question.split()) + 4),
     )
     async with aclosing(call) as draft:
         async for delta in draft:
