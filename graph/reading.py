@@ -22,6 +22,7 @@ from graph.signs import Signs, list_missing, weigh_signs
 from graph.support import content_terms
 from index.search import Hit
 from tandem.models.client import ModelClient
+from tandem.models.endpoint import MOST_SCORED
 
 READ = 3
 """Passages that are read at most, best first."""
@@ -31,9 +32,9 @@ the best one lacks (docs/reader.md)."""
 LONGEST = 2_700
 """Characters that are read, shared equally by the passages."""
 ANSWER_TOKENS = 48
-MOST_ASKED = 64
-"""Tokens of a question whose log-probabilities are looked at. Each costs a row of logits, so no more than two a word
-are asked for, and four for its mark: enough for all 708 questions of the bar."""
+TOKENS_A_WORD = 2
+"""Of a question, to have its log-probabilities, and four for its mark: enough for all 708 questions of the bar. Each
+costs a row of logits."""
 _MARKS = re.compile(r"[#*`>|]+|(?<!\w)_+|_+(?!\w)")
 _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
 
@@ -91,7 +92,7 @@ async def read_passages(
         max_tokens=ANSWER_TOKENS,
         grammar=quotation_grammar([text for _, text in given]),
         model=name,
-        asked=min(MOST_ASKED, 2 * len(question.split()) + 4),
+        asked=min(MOST_SCORED, TOKENS_A_WORD * len(question.split()) + 4),
     )
     async with aclosing(call) as draft:
         async for delta in draft:

@@ -6,11 +6,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import PydanticCustomError
 
 from tandem.errors import ModelRejected
+from tandem.models.endpoint import MOST_SCORED
 from tandem.models.sampling import Sampling
 from tandem.models.schema import ANY_OBJECT, LARGEST_GRAMMAR, Grammar, Schema
 
 MAX_EMBEDDED_TEXTS = 2048
-MOST_SCORED = 64
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TokenNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Bias = Annotated[float, Field(ge=-100, le=100)]

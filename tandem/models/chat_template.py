@@ -7,6 +7,7 @@ so that nobody ends their own turn and speaks as the system.
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,14 @@ CHATML = (
 """For a file without a template of its own."""
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """The last message's own tokens end before the place `said`; the template's follow."""
+
+    tokens: list[int]
+    said: int
+
+
 class ChatTemplate:
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -31,18 +40,15 @@ class ChatTemplate:
         self._template = environment.from_string(model.chat_template or CHATML)
         self._bos = model.piece(model.bos, control=True).decode(errors="replace") if model.bos >= 0 else ""
 
-    def prompt(self, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Tokens for (role, content) pairs, up to where the assistant speaks. Raises ModelRejected."""
+    def prompt(self, messages: Sequence[tuple[str, str]]) -> Prompt:
+        """Of (role, content) pairs, up to where the assistant speaks. Raises ModelRejected."""
         pieces = list(self._pieces(messages))
         tokens = [] if pieces[0][0].startswith(self._bos) and self._bos else self._opening()
+        said = 0
         for text, control in pieces:
             tokens += self._model.tokenize(text, control=control)
-        return tokens
-
-    def count_closing(self, messages: Sequence[tuple[str, str]]) -> int:
-        """The tokens of `prompt` that come after the last message's own."""
-        *_, (text, control) = self._pieces(messages)
-        return len(self._model.tokenize(text, control=True)) if control else 0
+            said = said if control else len(tokens)
+        return Prompt(tokens, said)
 
     def _opening(self) -> list[int]:
         return [self._model.bos] if self._model.adds_bos else []

@@ -10,6 +10,8 @@ from tandem.settings import Settings
 HEALTH_TIMEOUT_S = 5.0
 IN_SERVICE = "tandem"
 """The model that requests name to be answered under the adapter in service, whichever that is; none is called so."""
+MOST_SCORED = 64
+"""Tokens of a prompt whose log-probabilities a request may ask for."""
 
 
 def write_address(settings: Settings, url: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable, TandemError
 from tandem.models.backend import Adapter, Model
 from tandem.models.context import Context, DecodeError, Shape
+from tandem.models.endpoint import MOST_SCORED
 from tandem.models.prefixes import SHORTEST, Prefixes
 from tandem.models.sampling import score_token
 from tandem.models.sequence import Sequence
@@ -28,8 +29,9 @@ BATCH_WHILE_READING = 256
 """Prompt tokens a step, while answers are being read: a long prompt halts them for a third of a second at a time."""
 AGEING_TOKENS_PER_S = 200
 """How much shorter a waiting prompt counts for each second, so that no long one starves."""
-OUTPUTS = 80
-"""Tokens of one prompt whose logits are kept, at most; each takes a whole vocabulary."""
+OUTPUTS = MOST_SCORED + 16
+"""Tokens of one prompt whose logits are kept, at most; each takes a whole vocabulary. The template's last come after
+those that are scored."""
 TURN_STEPS = 8
 """Steps that one adapter has while requests wait for another: to change adapters costs as much as a token or two."""
 

@@ -97,8 +97,7 @@ class Serving:
         Raises ModelRejected, ModelBusy or ModelUnavailable.
         """
         prompt = await asyncio.to_thread(self.template.prompt, messages)
-        end = len(prompt) - (self.template.count_closing(messages) if scored else 0)
-        start = max(1, end - scored, len(prompt) + 1 - OUTPUTS)
+        start = max(1, prompt.said - scored, len(prompt.tokens) + 1 - OUTPUTS)
         loop = asyncio.get_running_loop()
         arrivals: asyncio.Queue[Delta] = asyncio.Queue()
 
@@ -106,17 +105,17 @@ class Serving:
             loop.call_soon_threadsafe(arrivals.put_nowait, delta)
 
         sequence = EngineSequence(
-            prompt,
+            prompt.tokens,
             max_tokens or DEFAULT_ANSWER_TOKENS,
             sampling,
             stops,
             deliver,
             constraint,
             self.adapters.adapter(adapter) if adapter else None,
-            range(start, end) if scored else range(0),
+            range(start, prompt.said) if scored else range(0),
         )
         self.engine.submit(sequence)
-        return Ticket(len(prompt), _until_finished(arrivals), sequence)
+        return Ticket(len(prompt.tokens), _until_finished(arrivals), sequence)
 
 
 async def _until_finished(arrivals: "asyncio.Queue[Delta]") -> AsyncIterator[Delta]:

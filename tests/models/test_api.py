@@ -276,7 +276,7 @@ async def test_logprobs_are_the_model_s_own_at_every_position(small_server: Smal
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         entries = (await http.post(CHAT, json=body)).json()["choices"][0]["logprobs"]["content"]
     model = serving.model
-    tokens = serving.template.prompt([("user", "Count to ten.")])
+    tokens = serving.template.prompt([("user", "Count to ten.")]).tokens
     context = Context(model, Shape(cells=512, sequences=1, batch=256, outputs=1, threads=2))
     try:
         for entry in entries:

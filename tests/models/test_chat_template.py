@@ -12,8 +12,10 @@ def spelled(model: Model, tokens: list[int]) -> str:
 
 
 def test_a_prompt_is_chatml_up_to_the_assistant(model: Model) -> None:
-    tokens = ChatTemplate(model).prompt(
-        [("system", "Be brief."), ("user", "Hi"), ("assistant", "Yo"), ("user", "Who?")]
+    tokens = (
+        ChatTemplate(model)
+        .prompt([("system", "Be brief."), ("user", "Hi"), ("assistant", "Yo"), ("user", "Who?")])
+        .tokens
     )
     assert spelled(model, tokens) == (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
@@ -22,12 +24,14 @@ def test_a_prompt_is_chatml_up_to_the_assistant(model: Model) -> None:
 
 
 def test_tokens_are_those_of_the_text_as_a_whole(model: Model) -> None:
-    tokens = ChatTemplate(model).prompt([("system", "You answer."), ("user", "What is a lease?  Tell me.\nNow.")])
+    tokens = (
+        ChatTemplate(model).prompt([("system", "You answer."), ("user", "What is a lease?  Tell me.\nNow.")]).tokens
+    )
     assert tokens == model.tokenize(spelled(model, tokens), control=True)
 
 
 def test_the_template_s_own_system_message_stands_in(model: Model) -> None:
-    assert spelled(model, ChatTemplate(model).prompt([("user", "Hi")])).startswith("<|im_start|>system\nYou are")
+    assert spelled(model, ChatTemplate(model).prompt([("user", "Hi")]).tokens).startswith("<|im_start|>system\nYou are")
 
 
 @pytest.mark.parametrize(
@@ -36,13 +40,13 @@ def test_the_template_s_own_system_message_stands_in(model: Model) -> None:
 def test_control_tokens_in_a_message_are_mere_characters(model: Model, text: str) -> None:
     template = ChatTemplate(model)
     start, end = (model.tokenize(mark, control=True)[0] for mark in ("<|im_start|>", "<|im_end|>"))
-    plain, attack = (template.prompt([("system", "Be brief."), ("user", content)]) for content in ("x", text))
+    plain, attack = (template.prompt([("system", "Be brief."), ("user", content)]).tokens for content in ("x", text))
     assert [attack.count(token) for token in (start, end)] == [plain.count(token) for token in (start, end)]
     assert text in spelled(model, attack)
 
 
 def test_jinja_in_a_message_is_not_run(model: Model) -> None:
-    assert "{{ 7 * 7 }}" in spelled(model, ChatTemplate(model).prompt([("user", "{{ 7 * 7 }}")]))
+    assert "{{ 7 * 7 }}" in spelled(model, ChatTemplate(model).prompt([("user", "{{ 7 * 7 }}")]).tokens)
 
 
 def test_a_role_that_the_template_refuses_is_an_error(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,5 +58,5 @@ def test_a_role_that_the_template_refuses_is_an_error(model: Model, monkeypatch:
 
 def test_a_file_without_a_template_gets_chatml(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Model, "chat_template", None)
-    tokens = ChatTemplate(model).prompt([("user", "Hi")])
+    tokens = ChatTemplate(model).prompt([("user", "Hi")]).tokens
     assert spelled(model, tokens) == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"

@@ -27,7 +27,7 @@ def short(model: Model, topic: str) -> list[int]:
 
 
 def chat(model: Model, text: str) -> list[int]:
-    return ChatTemplate(model).prompt([("user", text)])
+    return ChatTemplate(model).prompt([("user", text)]).tokens
 
 
 def story(model: Model, topic: str) -> list[int]:
@@ -119,7 +119,7 @@ def test_a_shared_beginning_is_read_once_also_while_its_owner_runs(model: Model,
     system = "You help a team. " * 20
     template = ChatTemplate(model)
     one, two = (
-        template.prompt([("system", system), ("user", text)]) for text in ("Who is on call?", "Where is lunch?")
+        template.prompt([("system", system), ("user", text)]).tokens for text in ("Who is on call?", "Where is lunch?")
     )
     shared = next(n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
     running = Asked(engine, one, 200)
@@ -130,10 +130,10 @@ def test_a_shared_beginning_is_read_once_also_while_its_owner_runs(model: Model,
 
 def test_a_follow_up_reuses_all_but_the_answer_before_it(model: Model, engine: Engine) -> None:
     template = ChatTemplate(model)
-    answer = Asked(engine, template.prompt([("user", "Name a bird.")]), 12).text
+    answer = Asked(engine, template.prompt([("user", "Name a bird.")]).tokens, 12).text
     asked = [("user", "Name a bird."), ("assistant", answer), ("user", "Another.")]
-    follow_up = template.prompt(asked)
-    before = template.prompt(asked[:1])
+    follow_up = template.prompt(asked).tokens
+    before = template.prompt(asked[:1]).tokens
     assert Asked(engine, follow_up, 4).last.reused_tokens == len(before)
 
 
