@@ -58,8 +58,10 @@ def count_terms(text: str) -> Counter[int]:
 
 def split_words(text: str) -> list[str]:
     """The words in lower case, without accents, those that say nothing included."""
-    decomposed = unicodedata.normalize("NFKD", text).lower()
-    return _WORD.findall("".join(char for char in decomposed if not unicodedata.combining(char)))
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _WORD.findall(text.lower())
 
 
 def weigh_terms(counts: Mapping[int, int], saturation: Saturation) -> dict[int, float]:
