@@ -9,15 +9,16 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 
-import httpx
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.errors import ModelBusy, ModelMisconfigured, ModelRejected, ModelUnavailable
+from tandem.errors import ModelBusy, ModelMisconfigured, ModelRejected, ModelUnavailable, TandemError
 from tandem.models.endpoint import IN_SERVICE, read_address
 from tandem.models.snapshot import Snapshot
 from tandem.settings import Settings
@@ -27,6 +28,9 @@ PATIENCE_S = 10.0
 PAUSE_S = 0.1
 SWAP_NOTICED_S = 1.0
 """How long after a swap the description may still tell of the adapter before; answers are the new one's at once."""
+CONNECT_S = 5.0
+KEPT_S = 4.0
+"""How long a connection is kept for the next request: servers end theirs after five seconds."""
 SILENCE_S = 300.0
 """Longest wait for the next byte; a request may queue behind long ones."""
 EMBEDDED_AT_ONCE = 256
@@ -75,7 +79,7 @@ class ModelClient:
     would fare better.
     """
 
-    def __init__(self, settings: Settings, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._http = http
         self._description: ModelDescription | None = None
@@ -86,9 +90,9 @@ class ModelClient:
     @contextlib.asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator["ModelClient"]:
         """Connects to nothing yet; the first request does."""
-        timeout = httpx.Timeout(SILENCE_S, connect=5.0)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
-        async with httpx.AsyncClient(timeout=timeout, limits=limits) as http:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as http:
             yield cls(settings, http)
 
     async def chat(
@@ -175,17 +179,18 @@ class ModelClient:
     @contextlib.asynccontextmanager
     async def _answer(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         answer = await self._send(method, path, body, {**self._key, **(headers or {})})
         try:
-            if answer.status_code == httpx.codes.NOT_FOUND:
+            if answer.status == HTTPStatus.NOT_FOUND:
                 self._description = None  # another model may be served by now
-            await _check(answer)
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise _explain(answer.status, answer.headers, await answer.read())
             yield answer
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise ModelUnavailable(f"The model server's answer broke off ({type(error).__name__}).") from error
         finally:
-            await answer.aclose()
+            answer.close()
 
     @property
     def _key(self) -> dict[str, str]:
@@ -195,19 +200,20 @@ class ModelClient:
 
     async def _send(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
-    ) -> httpx.Response:
+    ) -> aiohttp.ClientResponse:
         """Tries again while no server answers at all, reading its address anew each time, as it may have moved."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             url = read_address(self._settings)
             try:
                 if url is not None:
-                    request = self._http.build_request(method, url + path, json=body, headers=headers)
-                    return await self._http.send(request, stream=True)
+                    return await self._http.request(
+                        method, url + path, json=body, headers=headers, allow_redirects=False
+                    )
                 reason = "no server has left its address"
-            except httpx.TimeoutException as error:
+            except TimeoutError as error:
                 raise ModelUnavailable(f"The model server at {url} is silent.") from error
-            except httpx.TransportError as error:
+            except aiohttp.ClientError as error:
                 reason = f"nothing answers at {url}: {error or type(error).__name__}"
                 self._description = None
             if time.monotonic() > deadline:
@@ -215,37 +221,34 @@ class ModelClient:
             await asyncio.sleep(PAUSE_S)
 
 
-async def _check(answer: httpx.Response) -> None:
-    status = answer.status_code
-    if status < httpx.codes.BAD_REQUEST:
-        return
-    await answer.aread()
-    message = _message(answer)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        wait = answer.headers.get("retry-after", "1")
-        raise ModelBusy(message, retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else 1.0)
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise ModelMisconfigured(message, remedy="Set MODEL_KEY to a key that the server at MODEL_URL takes.")
-    if status == httpx.codes.NOT_IMPLEMENTED:
-        raise ModelMisconfigured(message, remedy="Choose a server that can, or unset MODEL_URL to use Tandem's own.")
+def _explain(status: int, headers: Mapping[str, str], body: bytes) -> TandemError:
+    """What an answer of 400 or more means to whoever asked."""
+    message = _message(status, body)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = headers.get("retry-after", "1")
+        return ModelBusy(message, retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else 1.0)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return ModelMisconfigured(message, remedy="Set MODEL_KEY to a key that the server at MODEL_URL takes.")
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return ModelMisconfigured(message, remedy="Choose a server that can, or unset MODEL_URL to use Tandem's own.")
     if status in _OF_THE_REQUEST:
-        raise ModelRejected(message)
-    if status < httpx.codes.INTERNAL_SERVER_ERROR:
-        raise ModelMisconfigured(message)
-    raise ModelUnavailable(f"The model server answers {status}: {message}")
+        return ModelRejected(message)
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ModelMisconfigured(message)
+    return ModelUnavailable(f"The model server answers {status}: {message}")
 
 
-def _message(answer: httpx.Response) -> str:
+def _message(status: int, body: bytes) -> str:
     try:
-        return str(answer.json()["error"]["message"])
+        return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return f"it answers {answer.status_code} and gives no reason"
+        return f"it answers {status} and gives no reason"
 
 
-async def _json(answer: httpx.Response) -> dict[str, Any]:
-    await answer.aread()
+async def _json(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    body = await answer.read()
     try:
-        value = answer.json()
+        value = json.loads(body)
     except ValueError as error:
         raise ModelUnavailable("The model server answers with something that is no JSON.") from error
     if not isinstance(value, dict):
@@ -253,13 +256,13 @@ async def _json(answer: httpx.Response) -> dict[str, Any]:
     return value
 
 
-async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     """Server-sent events, as OpenAI writes them: one JSON object a line."""
-    async for line in answer.aiter_lines():
-        if not line.startswith("data:"):
+    async for line in answer.content:
+        if not line.startswith(b"data:"):
             continue
-        data = line.removeprefix("data:").strip()
-        if data == "[DONE]":
+        data = line.removeprefix(b"data:").strip()
+        if data == b"[DONE]":
             return
         event = json.loads(data)
         if "error" in event:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import uvicorn
@@ -21,9 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable
+from tandem.errors import ModelBusy, ModelRejected, ModelUnavailable, TandemError
 from tandem.models import client as client_module
-from tandem.models.client import ChatDelta, ChatMessage, ModelClient, _deltas, _description, _vector
+from tandem.models.client import ChatDelta, ChatMessage, ModelClient, _deltas, _description, _explain, _vector
 from tandem.models.endpoint import write_address
 from tandem.models.serving import Serving
 from tandem.settings import Settings
@@ -194,11 +193,13 @@ def test_models_of_other_servers_are_told_apart_by_name(tmp_path: Path) -> None:
         _description({"data": [{"id": "bge-small"}]}, settings)
 
 
-async def test_errors_that_are_not_openai_s_are_still_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="502"):
-        await client_module._check(httpx.Response(502, text="Bad gateway"))
-    with pytest.raises(ModelRejected, match="418"):
-        await client_module._check(httpx.Response(418, json=["teapot"]))
+@pytest.mark.parametrize(
+    ("status", "body", "error"), [(502, b"Bad gateway", ModelUnavailable), (418, b"[1]", ModelRejected)]
+)
+def test_errors_that_are_not_openai_s_are_still_said(status: int, body: bytes, error: type[TandemError]) -> None:
+    said = _explain(status, {}, body)
+    assert isinstance(said, error)
+    assert str(status) in str(said)
 
 
 class Foreign:
