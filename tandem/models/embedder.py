@@ -1,31 +1,25 @@
-"""Texts to vectors: batches of like length on one thread, a person's question ahead of an index's thousands."""
+"""Texts to vectors: an index's thousands in batches, one thread a core; a person's question beside them, at once."""
 
 import asyncio
-import heapq
-import itertools
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tandem.errors import ModelBusy, ModelUnavailable
-from tandem.models.minilm import build_graph
+from tandem.errors import ModelBusy
+from tandem.models.minilm import GROUP, build_graph
+from tandem.models.text_queue import MAX_TOKENS, Request, Text, TextQueue, Vectors
 
-Vectors = NDArray[np.float32]
-MAX_TOKENS = 256
-"""What sentence-transformers cuts at, for this model."""
 BATCH_TOKENS = 384
-"""Padding included. A query may have to wait for one batch: 25 ms on two cores. Longer ones are hardly faster."""
-BATCH_TEXTS = 32
-LENGTHS = (8, 16, 32, 48, 64, 96, 128, 160, 192, 224, MAX_TOKENS)
-"""OpenVINO keeps about a megabyte for every shape it has met. Texts are padded to one of these lengths, and batches
-have a power of two of rows, so that it meets few."""
+"""Of questions, padding included."""
+BULK_TOKENS = 640
+"""Of an index's texts. Longer batches are hardly faster."""
+SHORT = 4_000
+"""Characters that are tokenised sooner than a thread for it would begin."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +30,12 @@ class Embeddings:
     tokens: int
 
 
-@dataclass(order=True)
-class _Batch:
-    bulk: bool
-    number: int
-    ids: list[list[int]] = field(compare=False)
-    result: "Future[Vectors]" = field(compare=False)
-
-
 class Embedder:
-    """Use `embed` from an event loop; it may be called many times at once."""
+    """Use `embed` from an event loop; it may be called many times at once.
+
+    Bulk work has a thread for each core, each with batches of its own: two cores that share each batch wait for each
+    other at every layer. Questions have all cores, and share them with whatever bulk work is under way.
+    """
 
     name = "all-MiniLM-L6-v2"
     width = 384
@@ -57,35 +47,35 @@ class Embedder:
         self._tokenizer.no_padding()
         core = ov.Core()
         self.precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-        options = {
-            "INFERENCE_PRECISION_HINT": self.precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-        }
-        self._infer = core.compile_model(build_graph(folder), "CPU", options).create_infer_request()
+        options = {"INFERENCE_PRECISION_HINT": self.precision, "INFERENCE_NUM_THREADS": threads}
+        shared = core.compile_model(build_graph(folder), "CPU", options | {"NUM_STREAMS": 1})
+        options |= {"NUM_STREAMS": threads, "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
+        apart = core.compile_model(build_graph(folder, rounded=_rounds_well()), "CPU", options)
         self._queue = queue
         self._requests = 0
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        self._batches: list[_Batch] = []
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="embedder", daemon=True)
+        self._questions, self._bulk = TextQueue(BATCH_TOKENS), TextQueue(BULK_TOKENS)
+        lanes = [(shared, self._questions), *[(apart, self._bulk)] * threads]
+        self._threads = [
+            threading.Thread(target=_run, args=(model.create_infer_request(), texts), name="embedder", daemon=True)
+            for model, texts in lanes
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join()
+        self._questions.close()
+        self._bulk.close()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def waiting(self) -> int:
         return self._requests
 
     async def embed(self, texts: Sequence[str], *, bulk: bool = False) -> Embeddings:
-        """Texts beyond 256 tokens are cut. A caller that is cancelled takes its batches with it.
+        """Texts beyond 256 tokens are cut. A caller that is cancelled takes its texts with it.
 
         Raises ModelBusy when too many requests wait, ModelUnavailable when the server stops.
         """
@@ -93,74 +83,45 @@ class Embedder:
             raise ModelBusy(f"{self._requests} embedding requests wait already.")
         self._requests += 1
         try:
-            encodings = await asyncio.to_thread(self._tokenizer.encode_batch_fast, list(texts))
+            encode = self._tokenizer.encode_batch_fast
+            is_short = sum(map(len, texts)) <= SHORT
+            encodings = encode(list(texts)) if is_short else await asyncio.to_thread(encode, list(texts))
             ids = [encoding.ids for encoding in encodings]
-            vectors = np.empty((len(texts), self.width), np.float32)
-            parts = _batches([len(row) for row in ids])
-            futures = [self._submit([ids[index] for index in part], bulk=bulk) for part in parts]
-            try:
-                for part, future in zip(parts, futures, strict=True):
-                    rows: Vectors = await asyncio.wrap_future(future)
-                    vectors[part] = rows
-            finally:
-                for future in futures:
-                    future.cancel()
+            request = Request(len(ids), self.width)
+            (self._bulk if bulk else self._questions).put(ids, request)
+            await asyncio.wrap_future(request.done)
         finally:
             self._requests -= 1
-        return Embeddings(vectors, sum(map(len, ids)))
-
-    def _submit(self, ids: list[list[int]], *, bulk: bool) -> "Future[Vectors]":
-        future: Future[Vectors] = Future()
-        with self._changed:
-            if self._closing:
-                raise ModelUnavailable("The model server is stopping.")
-            heapq.heappush(self._batches, _Batch(bulk, next(self._numbers), ids, future))
-            self._changed.notify()
-        return future
-
-    def _run(self) -> None:
-        while batch := self._next():
-            if not batch.result.set_running_or_notify_cancel():
-                continue
-            try:
-                batch.result.set_result(self._encode(batch.ids))
-            except RuntimeError as error:  # what OpenVINO raises; it goes to the caller, the thread lives on
-                batch.result.set_exception(error)
-
-    def _next(self) -> _Batch | None:
-        with self._changed:
-            while not (self._batches or self._closing):
-                self._changed.wait()
-            if not self._closing:
-                return heapq.heappop(self._batches)
-            for batch in self._batches:
-                batch.result.cancel()
-            return None
-
-    def _encode(self, ids: list[list[int]]) -> Vectors:
-        tokens = np.zeros((len(ids), _padded(max(map(len, ids)))), np.int32)
-        mask = np.zeros_like(tokens)
-        for row, own in enumerate(ids):
-            tokens[row, : len(own)] = own
-            mask[row, : len(own)] = 1
-        vectors: Vectors = self._infer.infer({"ids": tokens, "mask": mask})[0]
-        return vectors.copy()
+        return Embeddings(request.vectors, sum(map(len, ids)))
 
 
-def _padded(length: int) -> int:
-    return next(allowed for allowed in LENGTHS if allowed >= length)
+def _run(model: ov.InferRequest, texts: TextQueue) -> None:
+    while batch := texts.take():
+        try:
+            vectors = _encode(model, batch)
+        except RuntimeError as error:  # what OpenVINO raises; it goes to the callers, the thread lives on
+            for text in batch:
+                text.request.fail(error)
+        else:
+            for text, vector in zip(batch, vectors, strict=True):
+                text.request.fill(text.row, vector)
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices in groups of like length, each of a power of two of texts and, padded, within BATCH_TOKENS tokens."""
-    groups: list[list[int]] = []
-    for length, same in itertools.groupby(
-        sorted(range(len(lengths)), key=lengths.__getitem__), lambda i: _padded(lengths[i])
-    ):
-        rest, rows = list(same), min(BATCH_TEXTS, 1 << (BATCH_TOKENS // length).bit_length() - 1)
-        while rest:
-            while rows > len(rest):
-                rows //= 2
-            groups.append(rest[:rows])
-            rest = rest[rows:]
-    return groups
+def _encode(model: ov.InferRequest, batch: Sequence[Text]) -> Vectors:
+    """Rows of length 1, valid until the model is asked again."""
+    tokens = np.zeros((len(batch), batch[0].length), np.int32)
+    mask = np.zeros_like(tokens)
+    for row, text in enumerate(batch):
+        tokens[row, : len(text.ids)] = text.ids
+        mask[row, : len(text.ids)] = 1
+    vectors: Vectors = model.infer({"ids": tokens, "mask": mask})[0]
+    return vectors
+
+
+def _rounds_well() -> bool:
+    """Whether this CPU multiplies eight bits faster than it does sixteen, as those with VNNI and without AMX do."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return False
+    return bool(flags & {"avx512_vnni", "avx_vnni"}) and "amx_tile" not in flags

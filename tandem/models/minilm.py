@@ -17,6 +17,8 @@ from safetensors.numpy import load_file
 from tandem.errors import WeightsError
 
 Weights = dict[str, NDArray[np.float32]]
+GROUP = 128
+"""Weights, and values met at run time, that share a scale where both are rounded to eight bits."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,10 @@ class Config:
     epsilon: float
 
 
-def build_graph(folder: Path) -> ov.Model:
+def build_graph(folder: Path, *, rounded: bool = False) -> ov.Model:
     """Inputs `ids` and `mask`, both (n, tokens) int32; output (n, width) float32, each row of length 1.
 
+    `rounded` stores the matrices in eight bits (docs/retrieval.md has what that costs and brings).
     Raises WeightsError if the folder's files are not such a model.
     """
     try:
@@ -37,7 +40,7 @@ def build_graph(folder: Path) -> ov.Model:
         config = Config(
             values["num_hidden_layers"], values["num_attention_heads"], values["hidden_size"], values["layer_norm_eps"]
         )
-        return _Graph(load_file(folder / "model.safetensors"), config).build()
+        return _Graph(load_file(folder / "model.safetensors"), config, rounded=rounded).build()
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"The embedding model in {folder} is damaged: {error}.", remedy="Install it again with `make install`."
@@ -45,9 +48,10 @@ def build_graph(folder: Path) -> ov.Model:
 
 
 class _Graph:
-    def __init__(self, weights: Weights, config: Config) -> None:
+    def __init__(self, weights: Weights, config: Config, *, rounded: bool) -> None:
         self._weights = weights
         self._config = config
+        self._rounded = rounded
 
     def build(self) -> ov.Model:
         ids = op.parameter([-1, -1], np.int32, name="ids")
@@ -93,12 +97,22 @@ class _Graph:
         return op.transpose(split, op.constant([0, 2, 1, 3]))
 
     def _dense(self, hidden: ov.Node, name: str) -> ov.Node:
-        product = op.matmul(hidden, self._constant(f"{name}.weight"), transpose_a=False, transpose_b=True)
+        # Rounded values make most of the error that rounding makes, and little of the gain.
+        rounded = self._rounded and not name.endswith("value")
+        matrix = self._round(f"{name}.weight") if rounded else self._constant(f"{name}.weight")
+        product = op.matmul(hidden, matrix, transpose_a=False, transpose_b=True)
         return op.add(product, self._constant(f"{name}.bias"))
 
     def _norm(self, hidden: ov.Node, name: str) -> ov.Node:
         centred = op.mvn(hidden, op.constant([-1]), True, self._config.epsilon, "inside_sqrt")
         return op.add(op.multiply(centred, self._constant(f"{name}.weight")), self._constant(f"{name}.bias"))
+
+    def _round(self, name: str) -> ov.Node:
+        weight = self._weights[name]
+        groups = weight.reshape(len(weight), -1, GROUP)
+        scale = np.abs(groups).max(2, keepdims=True) / 127
+        whole = op.convert(op.constant(np.round(groups / scale).astype(np.int8)), "f32")
+        return op.reshape(op.multiply(whole, op.constant(scale)), op.constant(list(weight.shape)), special_zero=False)
 
     def _constant(self, name: str) -> ov.Node:
         return op.constant(self._weights[name])

@@ -20,7 +20,8 @@ import typer
 from index.chunks import cut_chunks
 from tandem.evals.questions import read_questions
 from tandem.models.client import ModelClient
-from tandem.models.embedder import Embedder, Vectors
+from tandem.models.embedder import Embedder
+from tandem.models.text_queue import Vectors
 from tandem.models.weights import PACKAGED_EMBEDDER, packaged_file
 from tandem.settings import Settings
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from tandem.errors import ModelBusy, WeightsError
-from tandem.models.embedder import BATCH_TEXTS, BATCH_TOKENS, LENGTHS, Embedder, _batches, _padded
+from tandem.errors import ModelBusy, ModelUnavailable, WeightsError
+from tandem.models.embedder import Embedder
 from tandem.models.minilm import build_graph
 from tandem.models.weights import PACKAGED_EMBEDDER, packaged_file
 
@@ -85,8 +83,9 @@ def embedder() -> Iterator[Embedder]:
     made.close()
 
 
-async def test_vectors_are_the_reference_s(embedder: Embedder) -> None:
-    embeddings = await embedder.embed(TEXTS)
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_vectors_are_the_reference_s(embedder: Embedder, bulk: bool) -> None:
+    embeddings = await embedder.embed(TEXTS, bulk=bulk)
     reference = Reference(FOLDER)
     cosines = [float(row @ reference.embed(text)) for row, text in zip(embeddings.vectors, TEXTS, strict=True)]
     assert min(cosines) >= ENOUGH
@@ -119,7 +118,18 @@ async def test_a_caller_that_leaves_takes_its_work_along(embedder: Embedder) -> 
     bulk.cancel()
     await asyncio.gather(bulk, return_exceptions=True)
     await embedder.embed(["And now?"], bulk=True)
-    assert not [batch for batch in embedder._batches if not batch.result.cancelled()]
+    assert len(embedder._bulk) == 0
+
+
+async def test_what_waits_when_the_server_stops_is_told_so() -> None:
+    made = Embedder(FOLDER, threads=2, queue=8)
+    made.start()
+    bulk = asyncio.create_task(made.embed(["The ferry leaves at noon. " * 30] * 1000, bulk=True))
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(made.close)
+    for late in (bulk, made.embed(["And now?"])):
+        with pytest.raises(ModelUnavailable):
+            await late
 
 
 async def test_too_many_requests_are_turned_away(embedder: Embedder) -> None:
@@ -128,22 +138,6 @@ async def test_too_many_requests_are_turned_away(embedder: Embedder) -> None:
     with pytest.raises(ModelBusy):
         await embedder.embed(["one more"])
     await asyncio.gather(*tasks)
-
-
-@given(st.lists(st.integers(1, 256), max_size=200))
-def test_batches_hold_every_text_once_and_stay_small(lengths: list[int]) -> None:
-    groups = _batches(lengths)
-    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
-    for group in groups:
-        assert len(group) <= BATCH_TEXTS
-        assert len(group).bit_count() == 1
-        assert len({_padded(lengths[index]) for index in group}) == 1
-        assert len(group) * _padded(lengths[group[0]]) <= BATCH_TOKENS
-
-
-def test_few_shapes_are_ever_met() -> None:
-    assert len(LENGTHS) * BATCH_TEXTS.bit_length() < 70
-    assert LENGTHS[-1] == 256
 
 
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:
