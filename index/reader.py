@@ -14,8 +14,7 @@ QUERIES = load_queries("index", "reader.sql")
 async def read_as(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
     """One read-only snapshot under the role that row-level security binds. It cannot write, and ends with the block."""
     async with database.transaction() as connection:
-        await connection.execute(QUERIES["take_snapshot"])
-        await connection.execute(QUERIES["become_reader"])
+        await connection.execute(QUERIES["become_reader"], prepare=False)
         parameters = {"workspace": viewer.workspace, "audiences": sorted(viewer.audiences)}
         await connection.execute(QUERIES["set_viewer"], parameters)
         yield connection

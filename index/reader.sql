@@ -1,9 +1,7 @@
--- name: take_snapshot
--- why: several statements of one reader must agree with each other.
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-
 -- name: become_reader
--- why: the tables' owner is not bound by row-level security, this role is.
+-- why: several statements of one reader must agree with each other; and the tables' owner is not bound by row-level
+-- security, this role is. Two statements in one message.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL ROLE tandem_reader;
 
 -- name: set_viewer

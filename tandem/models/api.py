@@ -163,6 +163,7 @@ class Api:
                 "in_service": serving.adapters.in_service.name if serving.adapters.in_service else None,
                 "embedding_model": serving.embedder.name,
                 "embedding_precision": serving.embedder.precision,
+                "bulk_embedding_precision": serving.embedder.bulk_precision,
                 "context": engine.context_tokens,
                 "sequences": serving.sequences,
                 "threads": serving.threads,

@@ -45,16 +45,17 @@ class Embedder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        core = ov.Core()
+        core, rounded = ov.Core(), _rounds_well()
         self.precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+        self.bulk_precision = "int8" if rounded else self.precision
         options = {"INFERENCE_PRECISION_HINT": self.precision, "INFERENCE_NUM_THREADS": threads}
-        shared = core.compile_model(build_graph(folder), "CPU", options | {"NUM_STREAMS": 1})
+        together = core.compile_model(build_graph(folder), "CPU", options | {"NUM_STREAMS": 1})
         options |= {"NUM_STREAMS": threads, "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
-        apart = core.compile_model(build_graph(folder, rounded=_rounds_well()), "CPU", options)
+        apart = core.compile_model(build_graph(folder, rounded=rounded), "CPU", options)
         self._queue = queue
         self._requests = 0
         self._questions, self._bulk = TextQueue(BATCH_TOKENS), TextQueue(BULK_TOKENS)
-        lanes = [(shared, self._questions), *[(apart, self._bulk)] * threads]
+        lanes = [(together, self._questions), *[(apart, self._bulk)] * threads]
         self._threads = [
             threading.Thread(target=_run, args=(model.create_infer_request(), texts), name="embedder", daemon=True)
             for model, texts in lanes

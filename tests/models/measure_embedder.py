@@ -65,7 +65,7 @@ class Peer:
 
 async def compare_throughput(name: str, texts: list[str], embedder: Embedder, peer: Peer, rounds: int) -> None:
     own, theirs = [], {batch: [] for batch in BATCHES}  # type: list[float], dict[int, list[float]]
-    vectors = (await embedder.embed(texts)).vectors  # which also shows each engine every shape once
+    vectors = (await embedder.embed(texts, bulk=True)).vectors  # which also shows each engine every shape once
     peer.embed(texts, BATCHES[0])
     cosine = (vectors * peer.vectors).sum(1)
     for _ in range(rounds):
