@@ -35,7 +35,7 @@ from tandem.settings import Settings
 
 QUERIES = load_queries("index", "jobs.sql")
 SHOWN_FAILURES = 20
-AT_ONCE = 3
+AT_ONCE = 6
 """Jobs that one worker does side by side: while one waits for its vectors, others are read, cut and written."""
 SCHEDULE = "schedule"
 """Who asks for the looks that nobody asked for."""

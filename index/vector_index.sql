@@ -11,7 +11,7 @@ SELECT pg_try_advisory_lock(%(lock)s) AS locked;
 
 -- name: enlarge_memory
 -- why: a graph that does not fit is built many times slower.
-SET maintenance_work_mem = '1GB';
+SET maintenance_work_mem = '2GB';
 
 -- name: drop_invalid
 -- why: what a broken-off building left behind is written to, and never read.

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
@@ -36,6 +37,7 @@ SILENCE_S = 300.0
 EMBEDDED_AT_ONCE = 256
 EMBEDDING_NAMES = ("embed", "minilm", "bge", "e5-", "gte")
 """What tells an embedding model's name, for servers that list models without their kind."""
+_HERE = (None, "localhost", "127.0.0.1", "::1")
 _OF_THE_REQUEST = frozenset({400, 413, 422})
 """What a server answers to one request and not to the next."""
 
@@ -92,7 +94,8 @@ class ModelClient:
         """Connects to nothing yet; the first request does."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S)
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as http:
+        elsewhere = urlsplit(settings.model_url or "").hostname not in _HERE  # and a proxy may stand before it
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=elsewhere) as http:
             yield cls(settings, http)
 
     async def chat(
