@@ -28,7 +28,7 @@ QUERIES = load_queries("index", "search.sql")
 CANDIDATES = 100
 FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
-EXACT_UP_TO = 5_000
+EXACT_UP_TO = 4_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_UNDER_FILTERS = 20_000
 """The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
