@@ -32,7 +32,7 @@ EXACT_UP_TO = 4_000
 """Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_UNDER_FILTERS = 20_000
 """The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
-SHARED = 10_000
+SHARED = 5_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
 EVERYTHING = Filters()
