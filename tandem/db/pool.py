@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import select
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,7 +45,7 @@ class Database:
             open=False,
             kwargs={"row_factory": dict_row, "autocommit": True},
             configure=_configure,
-            check=_check,
+            check=AsyncConnectionPool.check_connection,
             timeout=CONNECT_TIMEOUT_S if settings.database_url else EMBEDDED_TIMEOUT_S,
         )
         await pool.open()
@@ -98,15 +97,3 @@ class Database:
 
 async def _configure(connection: Connection) -> None:
     await register_vector_async(connection)
-
-
-async def _check(connection: Connection) -> None:
-    """Raises OperationalError for a connection that is lost.
-
-    A server that ended has closed the socket, which can be read then. Only where it can is a query sent: each use of a
-    connection would cost one more round trip.
-    """
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
-        await AsyncConnectionPool.check_connection(connection)

@@ -1,10 +1,8 @@
-"""Whoever asks for a connection gets one that works, and no query is sent to find that out."""
+"""Whoever asks for a connection gets one that works."""
 
 import asyncio
 
 import psycopg
-import pytest
-from psycopg_pool import AsyncConnectionPool
 
 from tandem.db.pool import Database
 from tandem.settings import Settings
@@ -20,14 +18,3 @@ async def test_a_connection_that_the_server_ended_is_replaced(settings: Settings
         second = await database.fetch_one(b"SELECT pg_backend_pid() AS pid")
         assert second
         assert second["pid"] != first["pid"]
-
-
-async def test_a_connection_that_is_well_is_not_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Database.open(settings, max_size=1) as database:
-        await database.fetch_one(b"SELECT 1 AS one")
-
-        async def fail(_: object) -> None:
-            raise AssertionError("a query was sent")
-
-        monkeypatch.setattr(AsyncConnectionPool, "check_connection", fail)
-        assert await database.fetch_one(b"SELECT 1 AS one") == {"one": 1}
