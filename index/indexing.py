@@ -47,7 +47,7 @@ async def index_document(database: Database, model: ModelClient, settings: Setti
     raw = await open_connector(lease.source, settings, database).read(lease.path, lease.stamp)
     content_hash = hashlib.blake2b(raw.data, digest_size=16).digest()
     allowed = list_allowed(settings)
-    if await _is_unchanged(database, lease, raw, content_hash, allowed):
+    if content_hash == lease.content_hash and await _is_unchanged(database, lease, raw, content_hash, allowed):
         return
     document, drafts = await asyncio.to_thread(_prepare, raw.data, raw.name or lease.path)
     if allowed:  # empty allows every licence

@@ -279,9 +279,7 @@ async def _give_up(database: Database, lease: Lease, reason: str, refusal: Licen
 
 async def _close_looks(database: Database) -> None:
     """Ends the looks whose jobs have all ended. After a job's own commit, so that the last of two workers sees both."""
-    async with database.connection() as connection, connection.pipeline():
-        await connection.execute(QUERIES["list_again"])
-        closed = await (await connection.execute(QUERIES["close_looks"])).fetchall()
+    closed = await database.fetch_all(QUERIES["close_looks"])
     for row in closed:
         if row["version_id"] is not None:
             await promote_version(database, row["version_id"])

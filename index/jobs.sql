@@ -60,18 +60,17 @@ INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look;
 DELETE FROM looks l WHERE finished_at < now() - interval '30 days'
     AND EXISTS (SELECT FROM looks newer WHERE newer.source_id = l.source_id AND newer.id > l.id);
 
--- name: list_again
--- why: somebody asked while the look was under way: what they changed may have been listed before.
-WITH look AS (
+-- name: close_looks
+-- why: a look is done when all of its jobs have ended. If somebody asked while it was under way, it lists again: what they
+-- changed may have been listed before.
+WITH listed_again AS (
     UPDATE looks l SET state = 'queued', again = false
     WHERE state = 'running' AND again
         AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))
     RETURNING id
+), job AS (
+    INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM listed_again
 )
-INSERT INTO jobs (look_id, kind) SELECT id, 'list' FROM look;
-
--- name: close_looks
--- why: a look is done when all of its jobs have ended.
 UPDATE looks l SET state = 'done', finished_at = now()
 WHERE state = 'running' AND NOT again
     AND NOT EXISTS (SELECT FROM jobs j WHERE j.look_id = l.id AND j.state IN ('queued', 'running'))

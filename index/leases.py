@@ -27,7 +27,10 @@ class LeaseLost(TandemError):
 
 @dataclass(frozen=True)
 class Lease:
-    """One job, held. `token` is this lease's own; `attempt` counts from 1, `waits` from 0."""
+    """One job, held. `token` is this lease's own; `attempt` counts from 1, `waits` from 0.
+
+    `content_hash` is of what the document said when it was last indexed.
+    """
 
     job_id: int
     look_id: int
@@ -40,6 +43,7 @@ class Lease:
     attempt: int
     waits: int
     version_id: int | None
+    content_hash: bytes | None
     source: Source
 
 
@@ -69,6 +73,7 @@ async def lease_job(database: Database, settings: Settings, worker: str) -> Leas
         row["attempts"],
         row["waits"],
         row["version_id"],
+        row["content_hash"],
         source,
     )
 

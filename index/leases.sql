@@ -13,9 +13,10 @@ WITH due AS (
     FROM due WHERE jobs.id = due.id
     RETURNING jobs.*
 )
-SELECT j.*, l.version_id, s.id AS source_id, s.name, s.kind AS source_kind, s.location, s.workspace, s.audience,
-    s.options
-FROM leased j JOIN looks l ON l.id = j.look_id JOIN sources s ON s.id = l.source_id;
+SELECT j.*, l.version_id, d.content_hash, s.id AS source_id, s.name, s.kind AS source_kind, s.location, s.workspace,
+    s.audience, s.options
+FROM leased j JOIN looks l ON l.id = j.look_id JOIN sources s ON s.id = l.source_id
+    LEFT JOIN documents d ON d.id = j.document_id;
 
 -- name: prolong
 -- why: a long job is not a dead one.

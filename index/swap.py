@@ -69,30 +69,30 @@ async def swap_chunks(
         else:
             new.append(chunk)
     gone += [row for rows in old.values() for row in rows]
-    await connection.execute(QUERIES["delete_chunks"], {"ids": [row["id"] for row in gone]})
+    if gone:
+        await connection.execute(QUERIES["delete_chunks"], {"ids": [row["id"] for row in gone]})
     async with connection.cursor() as many:
         if kept:
             await many.executemany(QUERIES["move_chunk"], kept)
         if new:
             common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
             await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
-    place = await (await connection.execute(QUERIES["read_place"], {"document_id": document_id})).fetchone()
     changes = _Changes()
     for row in gone:
         changes.count_chunk(row, row["term_ids"], -1)
-    if version_id is not None and place is not None:
-        own = {"version_id": version_id, **place}
-        for chunk in new:
-            changes.count_chunk(own, chunk.terms, 1)
-        changes.count_document(own, terms or {}, 1)
     cursor = await connection.execute(QUERIES["read_document_terms"], {"document_id": document_id})
-    for row in await cursor.fetchall():
-        if row["version_id"] == version_id or not keep_other_versions:
-            changes.count_document(row, row["terms"].indices(), -1)
-    parameters = {"document_id": document_id, "version_id": version_id, "keep_others": keep_other_versions}
-    await connection.execute(QUERIES["delete_document_terms"], parameters)
+    before = [row for row in await cursor.fetchall() if row["version_id"] == version_id or not keep_other_versions]
+    for row in before:
+        changes.count_document(row, row["terms"].indices(), -1)
+    if before:
+        parameters = {"document_id": document_id, "versions": [row["version_id"] for row in before]}
+        await connection.execute(QUERIES["delete_document_terms"], parameters)
     if version_id is not None:
-        await connection.execute(QUERIES["set_document_terms"], parameters | {"terms": _vector(terms or {})})
+        own = {"document_id": document_id, "version_id": version_id, "terms": _vector(terms or {})}
+        for row in await (await connection.execute(QUERIES["add_document_terms"], own)).fetchall():
+            changes.count_document(row, terms or {}, 1)
+            for chunk in new:
+                changes.count_chunk(row, chunk.terms, 1)
     await changes.write(connection)
     return SwapCounts(len(new), len(kept), len(gone))
 

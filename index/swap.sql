@@ -20,24 +20,19 @@ SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(em
     d.workspace, d.audience, %(expires_at)s
 FROM documents d WHERE d.id = %(document_id)s;
 
--- name: read_place
--- why: who may see the document; it is counted for them.
-SELECT workspace, audience FROM documents WHERE id = %(document_id)s;
-
 -- name: read_document_terms
 -- why: what the document counted for until now.
 SELECT version_id, workspace, audience, terms FROM document_terms WHERE document_id = %(document_id)s;
 
 -- name: delete_document_terms
 -- why: they go with the chunks of their version.
-DELETE FROM document_terms
-WHERE document_id = %(document_id)s AND version_id IS DISTINCT FROM %(version_id)s::int AND NOT %(keep_others)s;
+DELETE FROM document_terms WHERE document_id = %(document_id)s AND version_id = ANY(%(versions)s);
 
--- name: set_document_terms
--- why: one row a version; workspace and audience as with its chunks.
+-- name: add_document_terms
+-- why: one row a version; workspace and audience as with its chunks. It is counted for those who may see it.
 INSERT INTO document_terms (document_id, version_id, terms, workspace, audience)
 SELECT d.id, %(version_id)s, %(terms)s, d.workspace, d.audience FROM documents d WHERE d.id = %(document_id)s
-ON CONFLICT (document_id, version_id) DO UPDATE SET terms = excluded.terms;
+RETURNING version_id, workspace, audience;
 
 -- name: count_terms
 -- why: frequencies follow every swap. In the order of the key, so that two swaps cannot deadlock.
