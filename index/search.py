@@ -3,6 +3,7 @@
 One statement, so that a reader sees a document as it was or as it is.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from index.filters import Filters
 from index.neighbours import join_neighbours
 from index.reader import read_as
 from index.versions import VersionError
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 from tandem.models.client import ModelClient
@@ -36,6 +38,9 @@ SHARED = 5_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 MAX_BREADTH = 1_000  # what hnsw.ef_search takes
 EVERYTHING = Filters()
+HELD_S = 0.1
+"""How long a connection is kept for a question that is still being embedded: a model server that is busy, or away, must
+take none from others."""
 NOWHERE = np.eye(1, 384, dtype=np.float32)[0]  # a question's vector where its own would mean nothing
 MAX_QUERY = 2_000
 """Characters; what comes after is not searched for. The embedder reads about half of it."""
@@ -109,44 +114,75 @@ async def search(
     if not split_words(text) or k < 1:
         return SearchResult((), "none", 0.0)
     terms = count_terms(text)
-    [embedding] = await model.embed([text])
-    embedder = (await model.describe()).embedding_model
-    async with read_as(database, viewer) as connection:
-        version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
-        if version is None:
-            return SearchResult((), "none", 0.0, embedding)
-        sides = _find_sides(version, embedder)
-        vector = embedding if sides.meaning else NOWHERE
-        terms = terms if sides.words else Counter()
-        found = dict(zip(version["terms"], version["chunks_with"], strict=True)) if sides.words else {}
-        term_weights = weigh_query(terms, found, version["chunks"])
-        in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
-        document_weights = weigh_query(found, in_documents, version["documents"])
-        known = {term: term_weights[term] for term in found}
-        candidates = max(CANDIDATES, k)
-        left = await _narrow(connection, version, filters)
-        parameters = {
-            "version_id": version["id"],
-            "embedding": HalfVector(vector),
-            "terms": SparseVector(known, DIMENSIONS),
-            "document_terms": SparseVector(document_weights, DIMENSIONS),
-            "shared": choose_shared(found, int(SHARED / left.share)),
-            "documents": left.documents,
-            "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
-            "candidates": candidates,
-            "fetched": 2 * k,
-            **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
-        }
-        if parameters["approximate"]:
-            await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
-        rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
-        if not sides.meaning:
-            rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
-        best = fold_duplicates(rows, k)
-        around = await join_neighbours(connection, version["id"], best)
+    embedding = asyncio.create_task(_embed(model, text))
+    try:
+        while True:
+            async with read_as(database, viewer) as connection:
+                version = await (await connection.execute(QUERIES["read_version"], {"terms": list(terms)})).fetchone()
+                await asyncio.wait({embedding}, timeout=HELD_S)
+                if embedding.done():
+                    return await _search(connection, version, terms, embedding.result(), k, filters, weights)
+            await asyncio.wait({embedding})
+    finally:
+        await end_tasks(embedding)
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """The question's vector, and the name of what made it."""
+
+    vector: NDArray[np.float32]
+    embedder: str
+
+
+async def _embed(model: ModelClient, text: str) -> _Embedded:
+    [vector] = await model.embed([text])
+    return _Embedded(vector, (await model.describe()).embedding_model)
+
+
+async def _search(
+    connection: Connection,
+    version: DictRow | None,
+    terms: Counter[int],
+    question: _Embedded,
+    k: int,
+    filters: Filters,
+    weights: tuple[float, float] | None,
+) -> SearchResult:
+    if version is None:
+        return SearchResult((), "none", 0.0, question.vector)
+    sides = _find_sides(version, question.embedder)
+    vector = question.vector if sides.meaning else NOWHERE
+    terms = terms if sides.words else Counter()
+    found = dict(zip(version["terms"], version["chunks_with"], strict=True)) if sides.words else {}
+    term_weights = weigh_query(terms, found, version["chunks"])
+    in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
+    document_weights = weigh_query(found, in_documents, version["documents"])
+    known = {term: term_weights[term] for term in found}
+    candidates = max(CANDIDATES, k)
+    left = await _narrow(connection, version, filters)
+    parameters = {
+        "version_id": version["id"],
+        "embedding": HalfVector(vector),
+        "terms": SparseVector(known, DIMENSIONS),
+        "document_terms": SparseVector(document_weights, DIMENSIONS),
+        "shared": choose_shared(found, int(SHARED / left.share)),
+        "documents": left.documents,
+        "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
+        "candidates": candidates,
+        "fetched": 2 * k,
+        **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
+    }
+    if parameters["approximate"]:
+        await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
+    rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
+    if not sides.meaning:
+        rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
+    best = fold_duplicates(rows, k)
+    around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
     hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
-    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, embedding)
+    return SearchResult(hits, str(version["id"]), sum(known.values()) / total if total else 0.0, question.vector)
 
 
 @dataclass(frozen=True)

@@ -38,16 +38,16 @@ SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterati
 -- name: search
 -- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read. The best
 -- documents' best passages then move the question's vector towards them, and all candidates are scored once more.
--- The exact scan's inner product, of vectors of length 1, keeps the index out. The cut to k comes before the joins: on a
--- table without statistics the planner else repeats all of it for each document.
+-- Nothing here is better planned for knowing its parameters, so that it is planned once. The cut to k comes before the
+-- joins: on a table without statistics the planner else repeats all of it for each document.
 WITH dense AS (
-    (SELECT id FROM chunks WHERE version_id = %(version_id)s AND NOT %(approximate)s
-        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
-        ORDER BY embedding <#> %(embedding)s LIMIT %(candidates)s)
+    SELECT id FROM find_nearest_by_comparison(
+        %(version_id)s, %(embedding)s, %(candidates)s, %(documents)s::bigint[]
+    ) AS id WHERE NOT %(approximate)s
     UNION ALL
-    (SELECT id FROM chunks WHERE version_id = %(version_id)s AND %(approximate)s
-        AND (%(documents)s::bigint[] IS NULL OR document_id = ANY(%(documents)s))
-        ORDER BY embedding <=> %(embedding)s LIMIT %(candidates)s)
+    SELECT id FROM find_nearest_by_index(
+        %(version_id)s, %(embedding)s, %(candidates)s, %(documents)s::bigint[]
+    ) AS id WHERE %(approximate)s
 ), lexical AS (
     SELECT id FROM find_lexical_candidates(
         %(version_id)s, %(shared)s, %(terms)s, %(candidates)s, %(documents)s::bigint[]

@@ -10,12 +10,14 @@ import pytest
 from pgvector import SparseVector
 
 from index.analyser import DIMENSIONS
+from index.reader import read_as
 from index.search import QUERIES
 from index.vector_index import keep_vector_index
 from tandem.db.pool import Database
-from tests.index.conftest import Room
+from tests.index.conftest import ANYONE, Room
 
 BY_VECTOR, BY_TERM = "chunks_by_embedding", "chunks_by_term"
+BY_INDEX, BY_COMPARISON = "find_nearest_by_index", "find_nearest_by_comparison"
 QUESTION = "parental leave after a birth"
 
 
@@ -54,12 +56,52 @@ async def test_a_large_index_is_searched_by_its_vectors_index_and_a_small_one_ex
     scan = b"SELECT current_setting('hnsw.iterative_scan', true) AS scan"
     exact = await tell(large, monkeypatch, explain)
     assert "document_terms" in exact
-    assert BY_VECTOR not in exact
+    assert BY_COMPARISON in exact
+    assert BY_INDEX not in exact
     assert "relaxed_order" not in await tell(large, monkeypatch, scan)
     monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
     plan = await tell(large, monkeypatch, explain)
-    assert re.search(rf"Index Scan using {BY_VECTOR} .*\n.*Order By: \(embedding <=> '", plan)
+    assert BY_INDEX in plan
+    assert BY_COMPARISON not in plan
     assert "relaxed_order" in await tell(large, monkeypatch, scan)
+
+
+@pytest.mark.parametrize("plans", ["custom", "generic"])
+async def test_by_meaning_the_one_function_takes_the_index_and_the_other_none(
+    room: Room, folder: Path, plans: str
+) -> None:
+    """Their own statements, as their caller and with their settings, whether or not the plan knows the question; over a
+    few passages, which the planner would rather sort."""
+    await room.look(await room.add(folder))
+    await keep_vector_index(room.database, exact_up_to=0)
+    await room.database.execute(b"ANALYZE chunks")
+    for plan in await find_plans(room, BY_INDEX, plans):
+        assert re.search(rf"Index Scan using {BY_VECTOR} .*\n.*Order By: \(embedding <=> ", plan)
+    for plan in await find_plans(room, BY_COMPARISON, plans):
+        assert BY_VECTOR not in plan
+
+
+async def find_plans(room: Room, function: str, plans: str) -> list[str]:
+    """Of both statements that the function returns the rows of: among all passages, and among some documents'."""
+    [row] = await room.fetch(
+        "SELECT prosrc, proconfig AS settings FROM pg_proc WHERE proname = %(name)s", name=function
+    )
+    types = {"version": "int", "question": "halfvec", "n": "int", "narrowed": "bigint[]"}
+    found = []
+    async with read_as(room.database, ANYONE) as connection:
+        for setting in (f"plan_cache_mode=force_{plans}_plan", *row["settings"]):
+            name, _, value = setting.partition("=")
+            await connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+        for body in re.findall(r"RETURN QUERY (?:EXECUTE\s+')?(SELECT [^;']*)", row["prosrc"]):
+            for place, name in enumerate(types, 1):
+                body = re.sub(rf"\b{name}\b", f"${place}", body)
+            await connection.execute(f"PREPARE asked ({', '.join(types.values())}) AS {body}".encode())
+            vector = "array_fill(0.1, ARRAY[384])::halfvec"
+            cursor = await connection.execute(f"EXPLAIN EXECUTE asked (1, {vector}, 100, '{{1,2}}')".encode())
+            found.append("\n".join(_lines(await cursor.fetchall())))
+            await connection.execute(b"DEALLOCATE asked")
+    assert len(found) == 2
+    return found
 
 
 async def test_words_are_found_by_their_index(room: Room, folder: Path) -> None:

@@ -1,8 +1,10 @@
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_query, weigh_terms
 from index.audience import Viewer
@@ -161,6 +163,46 @@ async def test_other_audiences_and_workspaces_find_nothing(room: Room, folder: P
     assert (await room.search("vacation", Viewer("discord:7", frozenset({"hr", "it"})))).hits
     for viewer in (Viewer("discord:7"), Viewer("discord:8", frozenset({"hr"})), Viewer("", frozenset({"hr"}))):
         assert (await room.search("vacation", viewer)).hits == ()
+
+
+async def test_a_question_that_waits_for_its_vector_keeps_no_connection(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model server that is busy, or away, is no reason for others to wait for the database."""
+    await room.look(await room.add(folder))
+    monkeypatch.setattr("index.search.HELD_S", 0.01)
+    asked, goes_on, embed = asyncio.Event(), asyncio.Event(), room.model.embed
+
+    async def embed_later(texts: list[str]) -> NDArray[np.float32]:
+        asked.set()
+        await goes_on.wait()
+        return await embed(texts)
+
+    monkeypatch.setattr(room.model, "embed", embed_later)
+    searching = asyncio.create_task(room.search("vacation days"))
+    await asked.wait()
+    await asyncio.sleep(0.2)
+    assert room.database.pool.get_stats()["pool_available"] == room.database.pool.get_stats()["pool_size"]
+    goes_on.set()
+    assert (await searching).hits[0].title == "Leave"
+
+
+async def test_a_search_that_is_given_up_asks_no_longer_for_its_vector(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def embed(texts: list[str]) -> NDArray[np.float32]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    monkeypatch.setattr(room.model, "embed", embed)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(room.search("vacation days"), 0.3)
+    assert ended.is_set()
 
 
 async def test_without_a_model_server_the_error_says_so(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
