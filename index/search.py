@@ -36,7 +36,6 @@ EXACT_UNDER_FILTERS = 20_000
 """The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
 SHARED = 5_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
-MAX_BREADTH = 1_000  # what hnsw.ef_search takes
 EVERYTHING = Filters()
 HELD_S = 0.1
 """How long a connection is kept for a question that is still being embedded: a model server that is busy, or away, must
@@ -159,7 +158,6 @@ async def _search(
     in_documents = dict(zip(version["terms"], version["documents_with"], strict=True))
     document_weights = weigh_query(found, in_documents, version["documents"])
     known = {term: term_weights[term] for term in found}
-    candidates = max(CANDIDATES, k)
     left = await _narrow(connection, version, filters)
     parameters = {
         "version_id": version["id"],
@@ -169,12 +167,10 @@ async def _search(
         "shared": choose_shared(found, int(SHARED / left.share)),
         "documents": left.documents,
         "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
-        "candidates": candidates,
+        "candidates": max(CANDIDATES, k),
         "fetched": 2 * k,
         **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
     }
-    if parameters["approximate"]:
-        await connection.execute(QUERIES["widen_scan"], {"breadth": str(min(2 * candidates, MAX_BREADTH))})
     rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
     if not sides.meaning:
         rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]

@@ -31,10 +31,6 @@ SELECT coalesce(array_agg(id), '{}') AS documents, (
 ) AS chunks
 FROM passed;
 
--- name: widen_scan
--- why: the index goes on looking until it has enough rows that the viewer may see.
-SELECT set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
-
 -- name: search
 -- why: the best of either side are scored on both, exactly, and combined; row-level security binds every row read. The best
 -- documents' best passages then move the question's vector towards them, and all candidates are scored once more.

@@ -25,11 +25,11 @@ from pgvector import HalfVector
 from index import search as searching
 from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_terms
 from index.chunks import Chunk
+from index.reader import read_as
 from index.search import SearchResult, search
 from index.swap import IndexedChunk, swap_chunks
 from index.vector_index import keep_vector_index
 from index.versions import describe_pipeline, find_version
-from tandem.db.pool import Database
 from tandem.evals.rows import read_lines
 from tandem.evals.workbench import VIEWER, Workbench, open_workbench
 from tandem.settings import read_settings
@@ -116,17 +116,16 @@ async def ask(
     return results, {"p50": p50, "p95": p95}
 
 
-async def compare_scans(bench: Workbench, questions: list[str], breadth: int) -> float:
+async def compare_scans(bench: Workbench, version: int, questions: list[str]) -> float:
     """The share of the nearest hundred that the index finds."""
     shares = []
     for vector in await bench.model.embed(questions):
-        async with bench.database.transaction() as connection:
-            await connection.execute(searching.QUERIES["widen_scan"], {"breadth": str(breadth)})
-            found = []
-            for order in (b"embedding <#> %s", b"embedding <=> %s"):
-                query = b"SELECT id FROM chunks ORDER BY " + order + b" LIMIT 100"
-                rows = await (await connection.execute(query, (HalfVector(vector),))).fetchall()
-                found.append({row["id"] for row in rows})
+        found = []
+        for way in (b"comparison", b"index"):
+            query = b"SELECT id FROM find_nearest_by_" + way + b"(%s, %s, 100, NULL) AS id"
+            async with read_as(bench.database, VIEWER) as connection:
+                rows = await (await connection.execute(query, (version, HalfVector(vector)))).fetchall()
+            found.append({row["id"] for row in rows})
         shares.append(len(found[0] & found[1]) / len(found[0]))
     return round(statistics.mean(shares), 4)
 
@@ -140,14 +139,14 @@ async def measure(data: Path, sizes: list[int], kept: Path | None) -> None:
             await bench.database.execute(b"DROP INDEX IF EXISTS chunks_by_embedding")
             await fill(bench, version, passages[start:size], vectors[start:size], start)
             await bench.database.execute(b"VACUUM ANALYZE")
-            print(json.dumps(await _measure_size(bench.database, bench, size, questions)), flush=True)
+            print(json.dumps(await _measure_size(bench, version, size, questions)), flush=True)
 
 
-async def _measure_size(database: Database, bench: Workbench, size: int, questions: list[str]) -> dict[str, Any]:
+async def _measure_size(bench: Workbench, version: int, size: int, questions: list[str]) -> dict[str, Any]:
     await ask(bench, questions[:20], size)
     exact, exact_ms = await ask(bench, questions, size)
     began = time.perf_counter()
-    await keep_vector_index(database, exact_up_to=0)
+    await keep_vector_index(bench.database, exact_up_to=0)
     built_s = time.perf_counter() - began
     await ask(bench, questions[:20], 0)
     near, near_ms = await ask(bench, questions, 0)
@@ -159,7 +158,7 @@ async def _measure_size(database: Database, bench: Workbench, size: int, questio
         "chunks": size,
         "each_compared_ms": exact_ms,
         "by_index_ms": near_ms,
-        "nearest_100_found": await compare_scans(bench, questions, 2 * searching.CANDIDATES),
+        "nearest_100_found": await compare_scans(bench, version, questions),
         "same_10_hits": round(statistics.mean(same), 4),
         "index_built_s": round(built_s, 1),
     }

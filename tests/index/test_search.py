@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pgvector import HalfVector
 
 from index.analyser import OF_CHUNK, OF_DOCUMENT, count_terms, weigh_query, weigh_terms
 from index.audience import Viewer
@@ -123,6 +124,28 @@ async def test_a_large_index_is_asked_instead_of_comparing_every_chunk(
     assert await room.search("parental leave after a birth") == exact
     monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
     assert await room.search("parental leave after a birth") == exact
+
+
+async def test_the_index_goes_on_until_it_has_passages_that_the_viewer_may_see(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand passages of others are nearer."""
+    await room.look(await room.add(folder))
+    question = "xylophone quasar"
+    [vector] = await room.model.embed([question])
+    near = vector + 0.02 * np.random.default_rng(0).normal(size=(2000, 384))
+    async with room.database.connection() as connection, connection.cursor() as many:
+        await many.executemany(
+            b"INSERT INTO chunks (document_id, version_id, position, heading, text, hash, embedding, terms, workspace,"
+            b" audience) SELECT document_id, version_id, 1000 + %(n)s, heading, text, hash, %(vector)s, terms,"
+            b" workspace, 'others' FROM (SELECT * FROM chunks ORDER BY id LIMIT 1) c",
+            [{"n": n, "vector": HalfVector(one / np.linalg.norm(one))} for n, one in enumerate(near)],
+        )
+    await keep_vector_index(room.database, exact_up_to=0)
+    exact = await room.search(question)
+    monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
+    assert len(exact.hits) == 5
+    assert await room.search(question) == exact
 
 
 async def test_what_no_document_says_is_known_to_be_unknown(room: Room, folder: Path) -> None:

@@ -3,12 +3,15 @@
 -- They run as their caller, so row-level security binds them. What stands in EXECUTE is planned each time: how best to look
 -- among some documents' passages depends on how many they are.
 
+-- The index goes on looking until it has enough passages that the viewer may see; `hnsw.ef_search` takes 1,000 at most.
 -- Sorting is not for sale: a plan that is made once knows neither the question nor how few passages are wanted, and would
 -- compare all of them.
 CREATE FUNCTION find_nearest_by_index(version int, question halfvec, n int, narrowed bigint[])
     RETURNS SETOF bigint
     LANGUAGE plpgsql STABLE ROWS 100 SET search_path FROM CURRENT SET enable_sort = off AS $$
 BEGIN
+    PERFORM set_config('hnsw.ef_search', least(2 * n, 1000)::text, true),
+        set_config('hnsw.iterative_scan', 'relaxed_order', true);
     IF narrowed IS NULL THEN
         RETURN QUERY SELECT id FROM chunks WHERE version_id = version ORDER BY embedding <=> question LIMIT n;
     ELSE
