@@ -31,9 +31,12 @@ CANDIDATES = 100
 FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
 EXACT_UP_TO = 4_000
-"""Chunks that the viewer may see: up to so many are all compared with the question, beyond the index is asked."""
-EXACT_UNDER_FILTERS = 20_000
-"""The same, of the chunks that filters leave: the index finds less of what lies far from its questions."""
+"""Chunks: up to so many are all compared with the question, beyond the index is asked."""
+EXACT_OF_A_PART = 20_000
+"""The same, where filters leave a part of them, or the viewer may see less than half: the index passes over the others
+one by one, and finds less of what lies far from the question."""
+WIDE_BEYOND = 500_000
+"""Chunks: beyond so many the index looks at three times as many at once as there are candidates, else at twice."""
 SHARED = 5_000
 """How many chunks may hold the terms by which lexical candidates are found: the rarest terms come first."""
 EVERYTHING = Filters()
@@ -159,6 +162,7 @@ async def _search(
     document_weights = weigh_query(found, in_documents, version["documents"])
     known = {term: term_weights[term] for term in found}
     left = await _narrow(connection, version, filters)
+    candidates = max(CANDIDATES, k)
     parameters = {
         "version_id": version["id"],
         "embedding": HalfVector(vector),
@@ -166,8 +170,9 @@ async def _search(
         "document_terms": SparseVector(document_weights, DIMENSIONS),
         "shared": choose_shared(found, int(SHARED / left.share)),
         "documents": left.documents,
-        "approximate": left.chunks > (EXACT_UNDER_FILTERS if filters else EXACT_UP_TO),
-        "candidates": max(CANDIDATES, k),
+        "approximate": left.chunks > (EXACT_OF_A_PART if filters or not version["is_most"] else EXACT_UP_TO),
+        "breadth": candidates * (3 if left.chunks > WIDE_BEYOND else 2),
+        "candidates": candidates,
         "fetched": 2 * k,
         **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
     }
@@ -218,7 +223,7 @@ async def _narrow(connection: Connection, version: DictRow, filters: Filters) ->
         "sources": sorted(filters.sources),
         "languages": sorted(filters.languages),
         "since": filters.since,
-        "enough": EXACT_UNDER_FILTERS + 1,
+        "enough": EXACT_OF_A_PART + 1,
     }
     [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
     return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))

@@ -1,6 +1,7 @@
 -- name: read_version
--- why: the version that is searched, how much of it the viewer may see, and how common the query's terms are in that.
-SELECT v.id, v.pipeline, n.documents, n.chunks, f.terms, f.documents_with, f.chunks_with
+-- why: the version that is searched, how much of it the viewer may see, whether that is most of it, and how common the
+-- query's terms are in that.
+SELECT v.id, v.pipeline, n.documents, n.chunks, is_most_of(v.id, n.chunks) AS is_most, f.terms, f.documents_with, f.chunks_with
 FROM index_versions v, LATERAL (
     SELECT coalesce(sum(documents), 0)::bigint AS documents, coalesce(sum(chunks), 0)::bigint AS chunks
     FROM index_sizes WHERE version_id = v.id
@@ -42,7 +43,7 @@ WITH dense AS (
     ) AS id WHERE NOT %(approximate)s
     UNION ALL
     SELECT id FROM find_nearest_by_index(
-        %(version_id)s, %(embedding)s, %(candidates)s, %(documents)s::bigint[]
+        %(version_id)s, %(embedding)s, %(candidates)s, %(documents)s::bigint[], %(breadth)s
     ) AS id WHERE %(approximate)s
 ), lexical AS (
     SELECT id FROM find_lexical_candidates(

@@ -116,15 +116,19 @@ async def ask(
     return results, {"p50": p50, "p95": p95}
 
 
-async def compare_scans(bench: Workbench, version: int, questions: list[str]) -> float:
+async def compare_scans(bench: Workbench, version: int, size: int, questions: list[str]) -> float:
     """The share of the nearest hundred that the index finds."""
     shares = []
+    breadth = searching.CANDIDATES * (3 if size > searching.WIDE_BEYOND else 2)
     for vector in await bench.model.embed(questions):
         found = []
-        for way in (b"comparison", b"index"):
-            query = b"SELECT id FROM find_nearest_by_" + way + b"(%s, %s, 100, NULL) AS id"
+        for query in (
+            b"SELECT id FROM find_nearest_by_comparison(%s, %s, 100, NULL) AS id",
+            b"SELECT id FROM find_nearest_by_index(%s, %s, 100, NULL, %s) AS id",
+        ):
+            values = (version, HalfVector(vector), breadth)[: query.count(b"%s")]
             async with read_as(bench.database, VIEWER) as connection:
-                rows = await (await connection.execute(query, (version, HalfVector(vector)))).fetchall()
+                rows = await (await connection.execute(query, values)).fetchall()
             found.append({row["id"] for row in rows})
         shares.append(len(found[0] & found[1]) / len(found[0]))
     return round(statistics.mean(shares), 4)
@@ -158,7 +162,7 @@ async def _measure_size(bench: Workbench, version: int, size: int, questions: li
         "chunks": size,
         "each_compared_ms": exact_ms,
         "by_index_ms": near_ms,
-        "nearest_100_found": await compare_scans(bench, version, questions),
+        "nearest_100_found": await compare_scans(bench, version, size, questions),
         "same_10_hits": round(statistics.mean(same), 4),
         "index_built_s": round(built_s, 1),
     }

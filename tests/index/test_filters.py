@@ -79,7 +79,7 @@ async def test_a_large_index_is_asked_under_filters_too(filled: Room, monkeypatc
     filters = Filters(languages=frozenset({"en"}))
     exact = await find(filled, filters)
     await keep_vector_index(filled.database, exact_up_to=0)
-    monkeypatch.setattr("index.search.EXACT_UNDER_FILTERS", 0)
+    monkeypatch.setattr("index.search.EXACT_OF_A_PART", 0)
     assert await find(filled, filters) == exact == {HOUSE, ANNEX}
 
 

@@ -10,6 +10,7 @@ import pytest
 from pgvector import SparseVector
 
 from index.analyser import DIMENSIONS
+from index.audience import Viewer
 from index.reader import read_as
 from index.search import QUERIES
 from index.vector_index import keep_vector_index
@@ -34,7 +35,7 @@ async def large(room: Room, folder: Path) -> AsyncIterator[Room]:
         yield replace(room, database=database)
 
 
-async def tell(room: Room, monkeypatch: pytest.MonkeyPatch, statement: bytes) -> str:
+async def tell(room: Room, monkeypatch: pytest.MonkeyPatch, statement: bytes, viewer: Viewer = ANYONE) -> str:
     """What a statement in the place of search's own says, with its parameters, as its role, in its transaction."""
     said: list[str] = []
 
@@ -45,7 +46,7 @@ async def tell(room: Room, monkeypatch: pytest.MonkeyPatch, statement: bytes) ->
     with monkeypatch.context() as patch:
         patch.setitem(QUERIES, "search", statement)
         patch.setattr("index.search.fold_duplicates", listen)
-        await room.search(QUESTION)
+        await room.search(QUESTION, viewer)
     return "\n".join(said)
 
 
@@ -61,6 +62,19 @@ async def test_a_large_index_is_searched_by_its_vectors_index_and_a_small_one_ex
     plan = await tell(large, monkeypatch, explain)
     assert BY_INDEX in plan
     assert BY_COMPARISON not in plan
+
+
+async def test_who_sees_a_part_of_a_large_index_has_all_of_it_compared(
+    large: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("hr", "more"):
+        await large.look(await large.add(folder, name=name, audience="hr"))
+    monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
+    explain = b"EXPLAIN " + QUERIES["search"]
+    assert BY_COMPARISON in await tell(large, monkeypatch, explain)
+    assert BY_INDEX in await tell(large, monkeypatch, explain, Viewer("test", frozenset({"hr"})))
+    monkeypatch.setattr("index.search.EXACT_OF_A_PART", 1)
+    assert BY_INDEX in await tell(large, monkeypatch, explain)
 
 
 @pytest.mark.parametrize("plans", ["custom", "generic"])
@@ -79,11 +93,19 @@ async def test_by_meaning_the_one_function_takes_the_index_and_the_other_none(
 
 
 async def find_plans(room: Room, function: str, plans: str) -> list[str]:
-    """Of both statements that the function returns the rows of: among all passages, and among some documents'."""
+    """Of each statement that the function returns the rows of."""
     [row] = await room.fetch(
         "SELECT prosrc, proconfig AS settings FROM pg_proc WHERE proname = %(name)s", name=function
     )
-    types = {"version": "int", "question": "halfvec", "n": "int", "narrowed": "bigint[]"}
+    types = {
+        "version": "int",
+        "question": "halfvec",
+        "n": "int",
+        "narrowed": "bigint[]",
+        "workspaces": "text[]",
+        "audiences": "text[]",
+        "breadth": "int",
+    }
     found = []
     async with read_as(room.database, ANYONE) as connection:
         for setting in (f"plan_cache_mode=force_{plans}_plan", *row["settings"]):
@@ -94,10 +116,11 @@ async def find_plans(room: Room, function: str, plans: str) -> list[str]:
                 body = re.sub(rf"\b{name}\b", f"${place}", body)
             await connection.execute(f"PREPARE asked ({', '.join(types.values())}) AS {body}".encode())
             vector = "array_fill(0.1, ARRAY[384])::halfvec"
-            cursor = await connection.execute(f"EXPLAIN EXECUTE asked (1, {vector}, 100, '{{1,2}}')".encode())
+            values = f"1, {vector}, 100, '{{1,2}}', '{{*}}', '{{everyone}}', 200"
+            cursor = await connection.execute(f"EXPLAIN EXECUTE asked ({values})".encode())
             found.append("\n".join(_lines(await cursor.fetchall())))
             await connection.execute(b"DEALLOCATE asked")
-    assert len(found) == 2
+    assert found
     return found
 
 

@@ -144,6 +144,7 @@ async def test_the_index_goes_on_until_it_has_passages_that_the_viewer_may_see(
     await keep_vector_index(room.database, exact_up_to=0)
     exact = await room.search(question)
     monkeypatch.setattr("index.search.EXACT_UP_TO", 1)
+    monkeypatch.setattr("index.search.EXACT_OF_A_PART", 1)
     assert len(exact.hits) == 5
     assert await room.search(question) == exact
 

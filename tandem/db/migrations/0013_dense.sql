@@ -3,14 +3,14 @@
 -- They run as their caller, so row-level security binds them. What stands in EXECUTE is planned each time: how best to look
 -- among some documents' passages depends on how many they are.
 
--- The index goes on looking until it has enough passages that the viewer may see; `hnsw.ef_search` takes 1,000 at most.
+-- The index looks at `breadth` passages at once (1,000 at most), and goes on until it has enough that the viewer may see.
 -- Sorting is not for sale: a plan that is made once knows neither the question nor how few passages are wanted, and would
 -- compare all of them.
-CREATE FUNCTION find_nearest_by_index(version int, question halfvec, n int, narrowed bigint[])
+CREATE FUNCTION find_nearest_by_index(version int, question halfvec, n int, narrowed bigint[], breadth int)
     RETURNS SETOF bigint
     LANGUAGE plpgsql STABLE ROWS 100 SET search_path FROM CURRENT SET enable_sort = off AS $$
 BEGIN
-    PERFORM set_config('hnsw.ef_search', least(2 * n, 1000)::text, true),
+    PERFORM set_config('hnsw.ef_search', least(breadth, 1000)::text, true),
         set_config('hnsw.iterative_scan', 'relaxed_order', true);
     IF narrowed IS NULL THEN
         RETURN QUERY SELECT id FROM chunks WHERE version_id = version ORDER BY embedding <=> question LIMIT n;
@@ -22,19 +22,25 @@ BEGIN
 END
 $$;
 
--- The inner product keeps the index out; it gives the same order, as vectors have length 1.
+-- The inner product keeps the vectors' index out; it gives the same order, as vectors have length 1. What the policy asks of
+-- a row stands here once more, in a form that the index by audience serves: who sees little of much then reads little.
 CREATE FUNCTION find_nearest_by_comparison(version int, question halfvec, n int, narrowed bigint[])
     RETURNS SETOF bigint
     LANGUAGE plpgsql STABLE ROWS 100 SET search_path FROM CURRENT AS $$
 BEGIN
-    IF narrowed IS NULL THEN
-        RETURN QUERY SELECT id FROM chunks WHERE version_id = version ORDER BY embedding <#> question LIMIT n;
-    ELSE
-        RETURN QUERY EXECUTE
-            'SELECT id FROM chunks WHERE version_id = $1 AND document_id = ANY ($4) ORDER BY embedding <#> $2 LIMIT $3'
-            USING version, question, n, narrowed;
-    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT id FROM chunks WHERE version_id = $1 AND ($4 IS NULL OR document_id = ANY ($4))
+            AND workspace = ANY ($5) AND audience = ANY ($6)
+        ORDER BY embedding <#> $2 LIMIT $3'
+        USING version, question, n, narrowed, ARRAY['*', viewer_workspace()], viewer_audiences() || 'everyone'::text;
 END
 $$;
-REVOKE ALL ON FUNCTION find_nearest_by_index, find_nearest_by_comparison FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_nearest_by_index, find_nearest_by_comparison TO tandem_reader;
+
+-- Whether so many passages are most of the version's, whoever may see them. As its owner, who sees all of them: it is
+-- told nothing else.
+CREATE FUNCTION is_most_of(version int, seen bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS
+    $$ SELECT 2 * seen >= coalesce(sum(chunks), 0) FROM index_sizes WHERE version_id = version $$;
+
+REVOKE ALL ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, is_most_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, is_most_of TO tandem_reader;
