@@ -30,7 +30,7 @@ QUERIES = load_queries("index", "search.sql")
 CANDIDATES = 100
 FEEDBACK = 2
 """Documents whose best passages the question's vector is moved towards."""
-EXACT_UP_TO = 4_000
+EXACT_UP_TO = 2_000
 """Chunks: up to so many are all compared with the question, beyond the index is asked."""
 EXACT_OF_A_PART = 20_000
 """The same, where filters leave a part of them, or the viewer may see less than half: the index passes over the others
