@@ -1,10 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
+from pgvector import HalfVector, SparseVector
 
+from index.analyser import DIMENSIONS
 from index.audience import Viewer
 from index.reader import read_as
+from index.vector_index import keep_vector_index
 from tandem.db.pool import Database
 from tests.index.conftest import Room
 
@@ -26,6 +30,31 @@ async def test_a_viewer_reads_only_rows_of_their_workspace_and_audiences(room: R
     assert await count(room.database, Viewer("slack:T1", frozenset({"hr"}))) == [2, 6, 10, 2]
     for viewer in (Viewer("slack:T1"), Viewer("slack:T2", frozenset({"hr"})), Viewer("x", frozenset({'h"r', "h,r"}))):
         assert await count(room.database, viewer) == [1, 3, 5, 1]
+
+
+async def test_the_functions_that_find_candidates_find_what_the_viewer_may_read(room: Room, folder: Path) -> None:
+    """Also the one that has its owner's rights."""
+    await room.look(await room.add(folder, "open"))
+    await room.look(await room.add(folder, "secret", audience="hr", workspace="slack:T1"))
+    await keep_vector_index(room.database, exact_up_to=0)
+    [known] = await room.fetch(
+        "SELECT version_id, array_agg(DISTINCT term) AS terms FROM chunks, unnest(term_ids) AS term GROUP BY 1"
+    )
+    values = {
+        "version": known["version_id"],
+        "terms": known["terms"],
+        "words": SparseVector(dict.fromkeys(known["terms"], 1.0), DIMENSIONS),
+        "vector": HalfVector(np.eye(1, 384)[0]),
+    }
+    for viewer, seen in ((Viewer("slack:T1", frozenset({"hr"})), 10), (Viewer("slack:T1"), 5), (Viewer(""), 0)):
+        async with read_as(room.database, viewer) as connection:
+            for call in (
+                "find_nearest_by_comparison(%(version)s, %(vector)s, 100, NULL)",
+                "find_nearest_by_index(%(version)s, %(vector)s, 100, NULL, 200)",
+                "find_lexical_candidates(%(version)s, %(terms)s::int[], %(words)s, 100)",
+            ):
+                found = await (await connection.execute(f"SELECT * FROM {call}".encode(), values)).fetchall()
+                assert len(found) == seen, call
 
 
 async def test_without_a_viewer_no_row_is_read(room: Room, folder: Path) -> None:
