@@ -1,7 +1,7 @@
 -- name: read_version
 -- why: the version that is searched, how much of it the viewer may see, whether that is most of it, and how common the
 -- query's terms are in that.
-SELECT v.id, v.pipeline, n.documents, n.chunks, is_most_of(v.id, n.chunks) AS is_most, f.terms, f.documents_with, f.chunks_with
+SELECT v.id, v.pipeline, n.documents, n.chunks, sees_most_of(v.id) AS is_most, f.terms, f.documents_with, f.chunks_with
 FROM index_versions v, LATERAL (
     SELECT coalesce(sum(documents), 0)::bigint AS documents, coalesce(sum(chunks), 0)::bigint AS chunks
     FROM index_sizes WHERE version_id = v.id

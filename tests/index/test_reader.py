@@ -57,6 +57,25 @@ async def test_the_functions_that_find_candidates_find_what_the_viewer_may_read(
                 assert len(found) == seen, call
 
 
+async def test_a_viewer_is_told_whether_they_see_most_and_nobody_is_told(room: Room, folder: Path) -> None:
+    """The owner's rights count what others see; half is most, five of fifteen are not."""
+    await room.look(await room.add(folder, "open"))
+    await room.look(await room.add(folder, "secret", audience="hr", workspace="slack:T1"))
+
+    async def ask(viewer: Viewer) -> bool:
+        async with read_as(room.database, viewer) as connection:
+            cursor = await connection.execute("SELECT sees_most_of(id) AS most FROM index_versions")
+            [row] = await cursor.fetchall()
+            return bool(row["most"])
+
+    assert await ask(Viewer("slack:T1", frozenset({"hr"})))
+    assert await ask(Viewer("slack:T2"))
+    await room.look(await room.add(folder, "more", audience="hr", workspace="slack:T1"))
+    assert await ask(Viewer("slack:T1", frozenset({"hr"})))
+    assert not await ask(Viewer("slack:T2"))
+    assert not await ask(Viewer(""))
+
+
 async def test_without_a_viewer_no_row_is_read(room: Room, folder: Path) -> None:
     await room.look(await room.add(folder))
     assert await count(room.database, Viewer("")) == [0, 0, 0, 0]

@@ -36,11 +36,15 @@ BEGIN
 END
 $$;
 
--- Whether so many passages are most of the version's, whoever may see them. As its owner, who sees all of them: it is
--- told nothing else.
-CREATE FUNCTION is_most_of(version int, seen bigint) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS
-    $$ SELECT 2 * seen >= coalesce(sum(chunks), 0) FROM index_sizes WHERE version_id = version $$;
+-- Whether the viewer may see at least half of a version's passages. With its owner's rights, which see all of them: that one
+-- bit is all that it tells, and without a viewer not even that.
+CREATE FUNCTION sees_most_of(version int) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT viewer_workspace() IS NOT NULL AND coalesce(2 * sum(chunks) FILTER (
+        WHERE workspace IN ('*', viewer_workspace()) AND audience = ANY (viewer_audiences() || 'everyone'::text)
+    ) >= sum(chunks), false)
+    FROM index_sizes WHERE version_id = version
+$$;
 
-REVOKE ALL ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, is_most_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, is_most_of TO tandem_reader;
+REVOKE ALL ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, sees_most_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_nearest_by_index, find_nearest_by_comparison, sees_most_of TO tandem_reader;
