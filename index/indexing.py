@@ -193,6 +193,7 @@ async def _swap(
     async with database.transaction() as connection, connection.pipeline():
         await hold(connection, lease)
         before = await _lock_document(connection, lease)
+        is_same = before["content_hash"] == content_hash
         counts = await swap_chunks(
             connection,
             before["id"],
@@ -201,7 +202,9 @@ async def _swap(
             weigh_terms(count_terms(f"{document.title}\n{document.text}"), OF_DOCUMENT),
             # the source's own end counts too, so that each row says by itself until when it may be read
             expires_at=min(filter(None, (document.expires_at, before["source_expires_at"])), default=None),
-            keep_other_versions=before["content_hash"] == content_hash,
+            keep_other_versions=is_same,
+            # what changed can be found at once, though search still reads the version before
+            standing_in=None if is_same or before["searched"] == lease.version_id else before["searched"],
         )
         await connection.execute(QUERIES["update_document"], parameters)
         outcome = "changed" if before["indexed_at"] else "added"

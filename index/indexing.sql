@@ -9,15 +9,17 @@ RETURNING (SELECT count(*) FROM chunks WHERE document_id = %(document_id)s AND v
 -- why: a text that stands anywhere in the index is never embedded again by the same embedder: it alone makes the vector,
 -- and the hash is of all that it reads. A vector says no more than the text, which the asking document has too.
 SELECT DISTINCT ON (hash) hash, embedding FROM chunks
-WHERE hash = ANY(%(hashes)s) AND version_id = ANY(ARRAY(
+WHERE hash = ANY(%(hashes)s) AND NOT stands_in AND version_id = ANY(ARRAY(
     SELECT v.id FROM index_versions v JOIN index_versions own ON own.pipeline->'embedder' = v.pipeline->'embedder'
     WHERE own.id = %(version_id)s
 ))
 ORDER BY hash;
 
 -- name: lock_document
--- why: one writer at a time; says what was indexed before, if anything, and what the source says of all its documents.
-SELECT d.id, d.content_hash, d.indexed_at, s.expires_at AS source_expires_at
+-- why: one writer at a time; says what was indexed before, if anything, what the source says of all its documents, and
+-- which version is searched.
+SELECT d.id, d.content_hash, d.indexed_at, s.expires_at AS source_expires_at,
+    (SELECT id FROM index_versions WHERE is_current) AS searched
 FROM documents d JOIN sources s ON s.id = d.source_id WHERE d.id = %(document_id)s FOR UPDATE OF d;
 
 -- name: check_licence

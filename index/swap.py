@@ -47,21 +47,25 @@ async def swap_chunks(
     *,
     expires_at: datetime | None = None,
     keep_other_versions: bool = False,
+    standing_in: int | None = None,
 ) -> SwapCounts:
     """Makes these the document's only chunks, and `terms` what BM25 weighs of it. Rows whose hash is unchanged stay,
     with their id.
 
     Call it with the document's row locked. Chunks of other index versions go too, since what they say is no longer
-    true, unless the document is the same and only its pipeline is new.
+    true, unless the document is the same and only its pipeline is new. In the version `standing_in`, which is searched
+    while this one is being built, the new chunks stand in for those that its own pipeline would have made.
     """
     cursor = await connection.execute(QUERIES["read_chunks"], {"document_id": document_id})
     old: dict[bytes, list[DictRow]] = defaultdict(list)
     gone: list[DictRow] = []
     for row in await cursor.fetchall():
-        if row["version_id"] == version_id:
+        if row["version_id"] != version_id:
+            gone += [] if keep_other_versions else [row]
+        elif row["stands_in"]:
+            gone.append(row)  # another pipeline made it
+        else:
             old[row["hash"]].append(row)
-        elif not keep_other_versions:
-            gone.append(row)
     kept, new = [], []
     for chunk in chunks:
         if rows := old[chunk.hash]:
@@ -71,12 +75,9 @@ async def swap_chunks(
     gone += [row for rows in old.values() for row in rows]
     if gone:
         await connection.execute(QUERIES["delete_chunks"], {"ids": [row["id"] for row in gone]})
-    async with connection.cursor() as many:
-        if kept:
+    if kept:
+        async with connection.cursor() as many:
             await many.executemany(QUERIES["move_chunk"], kept)
-        if new:
-            common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at}
-            await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in new])
     changes = _Changes()
     for row in gone:
         changes.count_chunk(row, row["term_ids"], -1)
@@ -88,13 +89,32 @@ async def swap_chunks(
         parameters = {"document_id": document_id, "versions": [row["version_id"] for row in before]}
         await connection.execute(QUERIES["delete_document_terms"], parameters)
     if version_id is not None:
-        own = {"document_id": document_id, "version_id": version_id, "terms": _vector(terms or {})}
-        for row in await (await connection.execute(QUERIES["add_document_terms"], own)).fetchall():
-            changes.count_document(row, terms or {}, 1)
-            for chunk in new:
-                changes.count_chunk(row, chunk.terms, 1)
+        common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at, "stands_in": False}
+        await _add(connection, changes, common, new, terms or {})
+        if standing_in is not None:
+            await _add(
+                connection, changes, common | {"version_id": standing_in, "stands_in": True}, chunks, terms or {}
+            )
     await changes.write(connection)
     return SwapCounts(len(new), len(kept), len(gone))
+
+
+async def _add(
+    connection: Connection,
+    changes: "_Changes",
+    common: Mapping[str, object],
+    chunks: Sequence[IndexedChunk],
+    terms: Mapping[int, float],
+) -> None:
+    """Adds chunks to one version of a document, which has no terms there."""
+    if chunks:
+        async with connection.cursor() as many:
+            await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in chunks])
+    cursor = await connection.execute(QUERIES["add_document_terms"], {**common, "terms": _vector(terms)})
+    for row in await cursor.fetchall():
+        changes.count_document(row, terms, 1)
+        for chunk in chunks:
+            changes.count_chunk(row, chunk.terms, 1)
 
 
 async def drop_source_chunks(connection: Connection, source_id: int) -> None:

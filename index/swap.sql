@@ -1,6 +1,6 @@
 -- name: read_chunks
 -- why: what is there decides which rows may stay.
-SELECT id, version_id, workspace, audience, hash, term_ids FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
+SELECT id, version_id, workspace, audience, hash, term_ids, stands_in FROM chunks WHERE document_id = %(document_id)s ORDER BY id;
 
 -- name: delete_chunks
 -- why: they no longer stand in the document.
@@ -15,9 +15,10 @@ WHERE id = %(id)s AND (position, heading, text, expires_at)
 -- name: insert_chunk
 -- why: workspace and audience are copied from the document, never told by the caller.
 INSERT INTO chunks
-    (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids, workspace, audience, expires_at)
+    (document_id, version_id, position, heading, text, hash, embedding, terms, term_ids, workspace, audience, expires_at,
+    stands_in)
 SELECT d.id, %(version_id)s, %(position)s, %(heading)s, %(text)s, %(hash)s, %(embedding)s, %(terms)s, %(term_ids)s,
-    d.workspace, d.audience, %(expires_at)s
+    d.workspace, d.audience, %(expires_at)s, %(stands_in)s
 FROM documents d WHERE d.id = %(document_id)s;
 
 -- name: read_document_terms

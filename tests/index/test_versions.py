@@ -52,6 +52,42 @@ async def test_a_new_pipeline_is_searched_once_it_is_complete(
     assert (await room.look(first)).documents == DocumentCounts(unchanged=3)
 
 
+async def test_what_changes_while_a_version_is_built_is_found_at_once(
+    room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await room.add(folder, "first"), await room.add(folder / "people", "second")
+    await room.look(first)
+    await room.look(second)
+    old = (await room.search("vacation")).index_version
+    other = '{"embedder": "other"}'  # whose vectors the old version does not have
+    await room.fetch(
+        "UPDATE index_versions SET pipeline = pipeline || %(other)s::text::jsonb RETURNING id", other=other
+    )
+    (folder / "printers.txt").write_text("The printer on the fourth floor needs no badge. Its queue is called EGRET.\n")
+    (folder / "parking.md").write_text("# Parking\n\nVisitors park in row ZEBRA.\n")
+
+    await room.look(first)  # the second source is still missing
+    for query, text in (("EGRET queue", "The printer on the fourth floor"), ("row ZEBRA", "# Parking")):
+        result = await room.search(query)
+        assert result.index_version == old
+        assert result.hits[0].text.startswith(text)
+        assert len([hit for hit in result.hits if hit.text == result.hits[0].text]) == 1
+    await room.check_counts()
+
+    await room.fetch(
+        "UPDATE index_versions SET pipeline = pipeline || jsonb_build_object('embedder', 'new') WHERE NOT is_current"
+        " RETURNING id"
+    )
+    await room.fetch(
+        "UPDATE index_versions SET pipeline = pipeline || %(own)s::text::jsonb WHERE is_current RETURNING id",
+        own=json.dumps({"embedder": (await describe_pipeline(room.model))["embedder"]}),
+    )
+    progress = await room.look(first)  # the old pipeline is back
+    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=2, unchanged=2), 2)
+    assert await room.fetch("SELECT id FROM chunks WHERE stands_in") == []
+    await room.check_counts()
+
+
 async def build_two(
     room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Source, IndexVersion, IndexVersion]:
@@ -84,12 +120,15 @@ async def test_the_version_before_is_a_way_back_without_embedding_or_stale_text(
     result = await room.search("printer badge queue")
     assert result.index_version == str(first.id)
     assert "printers.txt" not in {Path(hit.uri).name for hit in result.hits}, "its old text is gone, the new not there"
+    (folder / "parking.md").write_text("# Parking\n\nVisitors park in row ZEBRA.\n")
     await room.look(source)
-    assert (await room.search("vacation")).index_version == str(first.id), "a look moves nobody who chose"
+    result = await room.search("row ZEBRA")
+    assert result.index_version == str(first.id), "a look moves nobody who chose"
+    assert result.hits[0].text.startswith("# Parking")
 
     monkeypatch.undo()
     progress = await room.look(source)
-    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=1, unchanged=2), 0)
+    assert (progress.documents, progress.chunks.embedded) == (DocumentCounts(changed=2, unchanged=2), 0)
     assert (await room.search("printer badge queue")).hits[0].text.startswith("The printer on the fourth floor")
     await room.check_counts()
     assert [version.is_held for version in await list_versions(room.database)] == [False, False]
