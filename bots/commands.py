@@ -9,7 +9,7 @@ from bots.surface import Event, Message
 from graph.answers import LONGEST_QUESTION, AgentEvent, Answer, Delta, Done, Progress, Question, Verdict
 from index.audience import Viewer
 from index.jobs import ENDED, LookProgress, cancel_look, enqueue_look, read_look
-from index.sources import Source, list_sources
+from index.sources import Source, list_sources, list_statuses
 from tandem.db.pool import Database
 from tandem.errors import ModelBusy, ModelUnavailable, QuestionRejected, SourceError
 from tandem.settings import Settings
@@ -112,7 +112,7 @@ async def explain(event: Event, agent: Agent) -> Message:
 
 
 async def show_sources(event: Event, database: Database) -> Message:
-    sources = await list_sources(database, event.viewer)
+    sources = await list_statuses(database, event.viewer)
     running = [status.look_id for status in sources if status.last_look_state == "running" and status.look_id]
     looks = [await read_look(database, look_id) for look_id in running]
     return Message(describe_sources(sources, {look.id: look for look in looks}))
@@ -163,7 +163,7 @@ async def _cancel(event: Event, sources: Sequence[Source], database: Database) -
 
 async def _choose_sources(event: Event, database: Database) -> tuple[list[Source], bool]:
     """The sources that are meant, and whether their looks are to be cancelled; a source may be named `cancel` too."""
-    visible = [status.source for status in await list_sources(database, event.viewer)]
+    visible = await list_sources(database, event.viewer)
     wanted, is_cancel = event.text.strip(), False
     if not any(source.name.casefold() == wanted.casefold() for source in visible):
         word, _, name = wanted.partition(" ")

@@ -8,7 +8,7 @@ from datetime import datetime
 from index.audience import Viewer
 from index.front_matter import read_time
 from index.languages import LANGUAGES
-from index.sources import list_names
+from index.sources import list_sources
 from tandem.db.pool import Database
 from tandem.errors import SourceError, TandemError
 
@@ -52,7 +52,7 @@ async def read_filters(
 
 
 async def _find_names(database: Database, viewer: Viewer, wanted: list[str]) -> list[str]:
-    visible = {name.casefold(): name for name in await list_names(database, viewer)} if wanted else {}
+    visible = {source.name.casefold(): source.name for source in await list_sources(database, viewer)} if wanted else {}
     for name in wanted:
         if name.casefold() not in visible:
             raise SourceError(

@@ -91,9 +91,9 @@ SELECT EXISTS (
 -- read it, so it names no document that fewer may see.
 SELECT l.id, s.name AS source, l.state,
     extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
-    extract(epoch FROM now() - max(j.finished_at) FILTER (WHERE j.outcome = 'listed'))::float8 AS running_s,
+    extract(epoch FROM now() - min(j.finished_at) FILTER (WHERE j.outcome = 'listed'))::float8 AS running_s,
     coalesce(l.error, max(j.error) FILTER (WHERE j.state = 'queued')) AS error,
-    count(*) FILTER (WHERE j.kind <> 'list') AS total,
+    count(*) FILTER (WHERE j.kind <> 'list' AND j.state <> 'cancelled') AS total,
     count(*) FILTER (WHERE j.kind <> 'list' AND j.state IN ('done', 'failed')) AS done,
     count(*) FILTER (WHERE j.outcome = 'added') AS added,
     count(*) FILTER (WHERE j.outcome = 'changed') AS changed,

@@ -1,10 +1,11 @@
 -- name: lease_job
 -- why: SKIP LOCKED lets many workers take different jobs without waiting for each other; the token fences off the last holder.
+-- Looks take turns: a short one is not kept waiting by a long one that began before it.
 WITH due AS (
     SELECT id FROM jobs
     WHERE state IN ('queued', 'running')
         AND ((state = 'queued' AND due_at <= now()) OR (state = 'running' AND lease_until < now()))
-    ORDER BY due_at, id
+    ORDER BY turn, due_at, id
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 ), leased AS (

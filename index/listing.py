@@ -58,14 +58,7 @@ async def list_source(database: Database, model: ModelClient, settings: Settings
         if not row["accept_removals"]:
             left = len(documents) + (row["known"] - len(gone) if listing.is_difference else 0)
             _refuse_landslide(lease.source.name, left, row["known"], len(gone))
-        for statement in (
-            "add_documents",
-            "add_index_jobs",
-            "add_remove_jobs",
-            "mark_seen",
-            "keep_cursor",
-            "begin_running",
-        ):
+        for statement in ("add_documents", "add_index_jobs", "add_remove_jobs", "keep_cursor", "begin_running"):
             await connection.execute(QUERIES[statement], parameters)
         await finish(connection, lease, "listed")
 

@@ -43,8 +43,8 @@ FROM looks l WHERE l.id = %(look_id)s;
 -- name: add_index_jobs
 -- why: the first gate: only what is new, or may have changed since it was read, or was made by another pipeline, or whose
 -- licence is allowed no longer, or again. What a person retired is left alone.
-INSERT INTO jobs (look_id, kind, document_id, path, stamp, fault)
-SELECT l.id, 'index', d.id, d.path, listed.stamp, listed.fault
+INSERT INTO jobs (look_id, kind, document_id, path, stamp, fault, turn)
+SELECT l.id, 'index', d.id, d.path, listed.stamp, listed.fault, row_number() OVER (ORDER BY d.id)
 FROM looks l, documents d JOIN sources s ON s.id = d.source_id
     JOIN unnest(%(paths)s::text[], %(stamps)s::text[], %(faults)s::text[]) AS listed (path, stamp, fault)
     ON listed.path = d.path
@@ -61,17 +61,11 @@ ORDER BY d.id
 ON CONFLICT (document_id) WHERE state IN ('queued', 'running') DO NOTHING;
 
 -- name: add_remove_jobs
--- why: what vanished is taken out one by one, each in a transaction of its own.
-INSERT INTO jobs (look_id, kind, document_id, path)
-SELECT %(look_id)s, 'remove', d.id, d.path FROM documents d WHERE d.id = ANY(%(gone)s::bigint[]) ORDER BY d.id
+-- why: what vanished is taken out one by one, each in a transaction of its own; last, as what moved is then embedded already.
+INSERT INTO jobs (look_id, kind, document_id, path, turn)
+SELECT %(look_id)s, 'remove', d.id, d.path,
+    row_number() OVER (ORDER BY d.id) + (SELECT coalesce(max(turn), 0) FROM jobs WHERE look_id = %(look_id)s) FROM documents d WHERE d.id = ANY(%(gone)s::bigint[]) ORDER BY d.id
 ON CONFLICT (document_id) WHERE state IN ('queued', 'running') DO NOTHING;
-
--- name: mark_seen
--- why: freshness: up to when is it known that the document stands as it was indexed.
-UPDATE documents d SET seen_at = now()
-WHERE d.source_id = %(source_id)s AND d.id <> ALL(%(gone)s::bigint[])
-    AND d.path <> ALL(%(unseen)s::text[])
-    AND NOT EXISTS (SELECT FROM unnest(%(unseen_under)s::text[]) AS u (path) WHERE starts_with(d.path, u.path));
 
 -- name: keep_cursor
 -- why: in the transaction that makes a job of every difference, so that none is skipped.

@@ -94,16 +94,23 @@ async def find_document(database: Database, source: str, path: str) -> int:
     return int(row["id"])
 
 
-async def rule_on_source(database: Database, settings: Settings, name: str, ruling: Ruling, *, by: str) -> None:
-    """Confirms a source as a whole, or asks for a look at it. Raises SourceError when it is gone."""
+async def rule_on_source(database: Database, settings: Settings, name: str, ruling: Ruling, *, by: str) -> bool:
+    """Confirms a source as a whole if it is due, or asks for a look at it; says whether it did.
+
+    Raises SourceError when it is gone.
+    """
     source = await find_source(database, name)
     if ruling == "reindex":
         await enqueue_look(database, settings, source, requested_by=by)
-    elif ruling == "confirm":
-        async with database.transaction() as connection:
-            parameters = {"source_id": source.id, "days": settings.review_days}
-            if (await connection.execute(QUERIES["confirm_source"], parameters)).rowcount:
-                await _note(connection, by, "confirm source", name)
+        return True
+    if ruling != "confirm":
+        return False
+    async with database.transaction() as connection:
+        parameters = {"source_id": source.id, "days": settings.review_days}
+        confirmed = (await connection.execute(QUERIES["confirm_source"], parameters)).rowcount > 0
+        if confirmed:
+            await _note(connection, by, "confirm source", name)
+    return confirmed
 
 
 async def rule_on_document(

@@ -5,7 +5,7 @@ One statement, so that a reader sees a document as it was or as it is.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -171,15 +171,16 @@ async def _search(
         "shared": choose_shared(found, int(SHARED / left.share)),
         "documents": left.documents,
         "approximate": left.chunks > (EXACT_OF_A_PART if filters or not version["is_most"] else EXACT_UP_TO),
-        "breadth": candidates * (3 if left.chunks > WIDE_BEYOND else 2),
+        "breadth": candidates * (3 if version["chunks"] > WIDE_BEYOND else 2),
         "candidates": candidates,
-        "fetched": 2 * k,
         **_weights(version["pipeline"]["weights"], vector, weights if sides.meaning else (0.0, 1.0)),
     }
-    rows = await (await connection.execute(QUERIES["search"], parameters)).fetchall()
-    if not sides.meaning:
-        rows = [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
-    best = fold_duplicates(rows, k)
+    for fetched in (2 * k, 2 * candidates):  # more where most of them say the same
+        cursor = await connection.execute(QUERIES["search"], parameters | {"fetched": fetched})
+        rows = await cursor.fetchall()
+        best = fold_duplicates(rows if sides.meaning else _keep_worded(rows), k)
+        if len(best) == k or len(rows) < fetched:
+            break
     around = await join_neighbours(connection, version["id"], best)
     total = sum(term_weights.values())
     hits = tuple(_hit(row, term_weights, total, *around[row["id"]]) for row in best)
@@ -227,6 +228,11 @@ async def _narrow(connection: Connection, version: DictRow, filters: Filters) ->
     }
     [row] = await (await connection.execute(QUERIES["find_documents"], parameters)).fetchall()
     return _Left(row["documents"], row["chunks"], max(1, len(row["documents"])) / max(1, version["documents"]))
+
+
+def _keep_worded(rows: Sequence[DictRow]) -> list[DictRow]:
+    """Those that share a word with the question, where their cosine means nothing."""
+    return [row | {"cosine": 0.0} for row in rows if row["bm25"] > 0]
 
 
 def choose_shared(frequencies: Mapping[int, int], limit: int = SHARED) -> list[int]:

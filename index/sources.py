@@ -165,21 +165,22 @@ async def remove_source(database: Database, name: str, *, removed_by: str) -> No
     log.info("source %d removed", row["id"])
 
 
-async def list_sources(database: Database, viewer: Viewer | None = None) -> list[SourceStatus]:
+async def list_sources(database: Database, viewer: Viewer | None = None) -> list[Source]:
     """The sources by name: all of them for an operator (None), else those that the viewer may see."""
+    return [_source(row) for row in await _read(database, viewer, "list_sources")]
+
+
+async def list_statuses(database: Database, viewer: Viewer | None = None) -> list[SourceStatus]:
+    """The same, with what is indexed of each: this counts their documents and passages."""
+    return [_status(row) for row in await _read(database, viewer, "list_statuses")]
+
+
+async def _read(database: Database, viewer: Viewer | None, query: str) -> list[DictRow]:
+    parameters = {"shown": SHOWN_FAILURES}
     if viewer is None:
-        rows = await database.fetch_all(QUERIES["list_sources"], {"shown": SHOWN_FAILURES})
-    else:
-        async with read_as(database, viewer) as connection:
-            rows = await (await connection.execute(QUERIES["list_sources"], {"shown": SHOWN_FAILURES})).fetchall()
-    return [_status(row) for row in rows]
-
-
-async def list_names(database: Database, viewer: Viewer) -> list[str]:
-    """The names of the sources that the viewer may see, in order."""
+        return await database.fetch_all(QUERIES[query], parameters)
     async with read_as(database, viewer) as connection:
-        rows = await (await connection.execute(QUERIES["list_names"])).fetchall()
-    return [row["name"] for row in rows]
+        return await (await connection.execute(QUERIES[query], parameters)).fetchall()
 
 
 async def set_terms(

@@ -89,12 +89,11 @@ async def swap_chunks(
         parameters = {"document_id": document_id, "versions": [row["version_id"] for row in before]}
         await connection.execute(QUERIES["delete_document_terms"], parameters)
     if version_id is not None:
-        common = {"document_id": document_id, "version_id": version_id, "expires_at": expires_at, "stands_in": False}
-        await _add(connection, changes, common, new, terms or {})
+        place: dict[str, object] = {"document_id": document_id, "expires_at": expires_at}
+        await _add(connection, changes, place | {"version_id": version_id, "stands_in": False}, new, terms or {})
         if standing_in is not None:
-            await _add(
-                connection, changes, common | {"version_id": standing_in, "stands_in": True}, chunks, terms or {}
-            )
+            other = place | {"version_id": standing_in, "stands_in": True}
+            await _add(connection, changes, other, chunks, terms or {})
     await changes.write(connection)
     return SwapCounts(len(new), len(kept), len(gone))
 
@@ -102,15 +101,15 @@ async def swap_chunks(
 async def _add(
     connection: Connection,
     changes: "_Changes",
-    common: Mapping[str, object],
+    place: dict[str, object],
     chunks: Sequence[IndexedChunk],
     terms: Mapping[int, float],
 ) -> None:
     """Adds chunks to one version of a document, which has no terms there."""
     if chunks:
         async with connection.cursor() as many:
-            await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | common for chunk in chunks])
-    cursor = await connection.execute(QUERIES["add_document_terms"], {**common, "terms": _vector(terms)})
+            await many.executemany(QUERIES["insert_chunk"], [_row(chunk) | place for chunk in chunks])
+    cursor = await connection.execute(QUERIES["add_document_terms"], {**place, "terms": _vector(terms)})
     for row in await cursor.fetchall():
         changes.count_document(row, terms, 1)
         for chunk in chunks:

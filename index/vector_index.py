@@ -2,8 +2,10 @@
 
 import logging
 
+from psycopg.errors import DiskFull, OutOfMemory
+
 from index.search import EXACT_UP_TO
-from tandem.db.pool import Database
+from tandem.db.pool import Connection, Database
 from tandem.db.queries import load_queries
 
 QUERIES = load_queries("index", "vector_index.sql")
@@ -29,9 +31,21 @@ async def keep_vector_index(database: Database, *, exact_up_to: int = EXACT_UP_T
                 return
             log.info("building the index over the vectors")
             try:
-                for statement in ("enlarge_memory", "drop_invalid", "build"):
-                    await connection.execute(QUERIES[statement])
+                await connection.execute(QUERIES["enlarge_memory"])
+                await _build(connection)
             finally:
                 await connection.execute(QUERIES["reset_memory"])
+                await connection.execute(QUERIES["reset_workers"])
         finally:
             await connection.execute(QUERIES["end_building"], lock)
+
+
+async def _build(connection: Connection) -> None:
+    await connection.execute(QUERIES["drop_invalid"])
+    try:
+        await connection.execute(QUERIES["build"])
+    except (DiskFull, OutOfMemory):
+        log.warning("Postgres has too little shared memory for several processes to build the index; one builds it")
+        await connection.execute(QUERIES["build_alone"])
+        await connection.execute(QUERIES["drop_invalid"])
+        await connection.execute(QUERIES["build"])

@@ -22,9 +22,17 @@ DROP INDEX CONCURRENTLY IF EXISTS chunks_by_embedding;
 CREATE INDEX CONCURRENTLY chunks_by_embedding ON chunks USING hnsw (embedding halfvec_cosine_ops)
     WITH (m = 16, ef_construction = 100);
 
+-- name: build_alone
+-- why: several processes build in memory that they share, and a container often has little of that (/dev/shm).
+SET max_parallel_maintenance_workers = 0;
+
 -- name: reset_memory
 -- why: the connection goes back to the pool.
 RESET maintenance_work_mem;
+
+-- name: reset_workers
+-- why: as the memory.
+RESET max_parallel_maintenance_workers;
 
 -- name: end_building
 -- why: as the connection lives on.

@@ -78,7 +78,7 @@ async def _refresh(database: Database, folders: Folders, changed: asyncio.Event)
 async def _find_folders(database: Database, known: Folders) -> Folders:
     """The folders that are there; what was known when the database does not answer."""
     try:
-        sources = [status.source for status in await list_sources(database)]
+        sources = await list_sources(database)
     except (DatabaseUnavailable, psycopg.OperationalError):
         return known
     return await asyncio.to_thread(_see, [source for source in sources if source.kind == "folder"])

@@ -128,7 +128,7 @@ class _Receiver:
         return message if isinstance(message, dict) else _refuse(400, "The message is no JSON object.")
 
     async def _ask(self, is_meant: Callable[[Source], bool]) -> Response:
-        meant = [status.source for status in await list_sources(self._database) if is_meant(status.source)]
+        meant = [source for source in await list_sources(self._database) if is_meant(source)]
         looks = []
         for source in meant:
             try:

@@ -30,7 +30,7 @@ from index.filters import Filters, read_filters
 from index.jobs import enqueue_look, read_look, run_next_job
 from index.reviews import RULINGS, list_untold
 from index.search import SearchResult, search
-from index.sources import Source, add_source, list_sources
+from index.sources import Source, add_source, list_statuses
 from tandem.cli.ask import describe_answer
 from tandem.cli.workplace import terminal_viewer
 from tandem.db.pool import Database
@@ -236,7 +236,7 @@ async def test_the_memory_of_a_thread_keeps_no_passage(house: House, agent: Agen
 async def test_lists_of_sources_and_their_errors_are_the_same(house: House, outsider: Viewer) -> None:
     async def tell() -> list[object]:
         told: list[object] = [(await show_sources(event("", outsider), house.database)).markdown]
-        told += [asdict(status) for status in await list_sources(house.database, outsider)]
+        told += [asdict(status) for status in await list_statuses(house.database, outsider)]
         with pytest.raises(SourceError) as error:
             await reindex(event("payroll", outsider), Lines(), house.database, house.settings)
         return [*told, str(error.value).replace("payroll", "")]
@@ -253,7 +253,7 @@ async def test_a_report_in_chat_names_no_file_that_fewer_may_see_than_the_source
     folder = house.folder / "house"
     (folder / "vault.docx").write_bytes(b"no archive at all")
     (folder / "torn.docx").write_bytes(b"no archive either")
-    [source] = [status.source for status in await list_sources(house.database)]
+    [source] = [status.source for status in await list_statuses(house.database)]
     await enqueue_look(house.database, house.settings, source, requested_by="test")
     await house.drain()
     await house.database.execute(b"UPDATE documents SET audience = 'hr' WHERE path = 'vault.docx'")

@@ -68,7 +68,7 @@ def make_app(settings: Settings, stopping: threading.Event | None = None) -> Cel
 
 
 def run_worker(settings: Settings) -> None:
-    """Works until it is told to stop. One job at a time: run more workers for more."""
+    """Works until it is told to stop. Some jobs side by side (`AT_ONCE`): run more workers for more."""
     _quieten()
     # Said to root for the sake of pickle, which is not accepted here; in a container, root is usual.
     warnings.simplefilter("ignore", SecurityWarning)

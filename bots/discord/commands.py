@@ -67,7 +67,7 @@ async def _offer_sources(interaction: Here, typed: str) -> list[app_commands.Cho
             visible = await list_sources(client.database, client.incoming.viewer_of(interaction))
     except (TimeoutError, *DATABASE_TROUBLE):
         return []
-    names = [status.source.name for status in visible if typed.casefold() in status.source.name.casefold()]
+    names = [source.name for source in visible if typed.casefold() in source.name.casefold()]
     return [app_commands.Choice(name=name, value=name) for name in names if len(name) <= LONGEST_CHOICE][:MOST_CHOICES]
 
 

@@ -68,13 +68,13 @@ async def _await_model(settings: "Settings") -> None:
 async def _index_folder(settings: "Settings", docs: Path, console: Console) -> None:
     from index.audience import ANYWHERE, EVERYONE
     from index.jobs import enqueue_look, read_look
-    from index.sources import add_source, list_sources
+    from index.sources import add_source, list_statuses
 
     async with open_database(settings) as database:
         source = await add_source(
             database, docs, kind="folder", name=None, audience=EVERYONE, workspace=ANYWHERE, added_by="operator"
         )
-        status = next(status for status in await list_sources(database) if status.source.id == source.id)
+        status = next(status for status in await list_statuses(database) if status.source.id == source.id)
         look = await enqueue_look(database, settings, source, requested_by="operator")
         patience = PATIENCE_S if status.documents else math.inf
         deadline = asyncio.get_running_loop().time() + patience

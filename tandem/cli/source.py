@@ -101,7 +101,7 @@ async def _upload(files: list[Path], name: str, remove: bool) -> None:
             source = await find_source(database, name)
             await remove_uploads(database, source, [file.name for file in files], actor=operator())
         else:
-            known = [status.source for status in await list_sources(database)]
+            known = await list_sources(database)
             source = next((s for s in known if s.name == name), None) or await add_source(
                 database, "", name=name, kind=KIND, added_by=operator()
             )
@@ -125,11 +125,11 @@ async def _list(as_json: bool) -> None:
     from bots.rendering import describe_lag
     from bots.rendering import describe_look as tell_look
     from index.jobs import read_look
-    from index.sources import list_sources
+    from index.sources import list_statuses
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        found = await list_sources(database)
+        found = await list_statuses(database)
         running = {
             status.look_id: await read_look(database, status.look_id)
             for status in found
@@ -243,7 +243,7 @@ async def _reindex(name: str | None, wait: bool, accept_removals: bool, as_json:
 async def _choose_sources(database: "Database", name: str | None) -> "list[Source]":
     from index.sources import list_sources
 
-    known = [status.source for status in await list_sources(database)]
+    known = await list_sources(database)
     chosen = [source for source in known if name in (None, source.name)]
     if not known:
         raise SourceError("There are no sources yet.", remedy="Add one with `tandem source add PATH`.")

@@ -78,12 +78,12 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 async def _show(name: str, as_json: bool) -> None:
-    from index.sources import list_sources
+    from index.sources import list_statuses
     from index.standing import list_standings
 
     settings = begin("source", quiet=True)
     async with open_database(settings) as database:
-        status = next((found for found in await list_sources(database) if found.source.name == name), None)
+        status = next((found for found in await list_statuses(database) if found.source.name == name), None)
         if status is None:
             raise SourceError(f"There is no source {name}.")
         documents = await list_standings(database, status.source.id)
@@ -171,9 +171,18 @@ async def _retry(database: "Database", settings: "Settings", found: "list[Failur
 
 
 @commands.command("confirm")
-def confirm(name: Name, path: Path) -> None:
-    """Say that a document is still valid: its next review comes TANDEM_REVIEW_DAYS later."""
-    run(_rule(name, path, "confirm", "Confirmed."))
+def confirm(name: Name, path: Annotated[str | None, typer.Argument(help="All of it by default.")] = None) -> None:
+    """Say that a document, or a source, is still valid: its next review comes TANDEM_REVIEW_DAYS later."""
+    run(_confirm_source(name) if path is None else _rule(name, path, "confirm", "Confirmed."))
+
+
+async def _confirm_source(name: str) -> None:
+    from index.reviews import rule_on_source
+
+    settings = begin("source", quiet=True)
+    async with open_database(settings) as database:
+        confirmed = await rule_on_source(database, settings, name, "confirm", by=operator())
+    print("Confirmed." if confirmed else "The source itself is not due for review.")
 
 
 @commands.command("retire")

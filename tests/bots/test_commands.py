@@ -81,8 +81,8 @@ async def test_a_look_is_cancelled_by_word_for_one_source_or_for_all_that_are_vi
     await add_folders(database, tmp_path, ["a", "b"])
     await add_folders(database, tmp_path, ["secret"], audience="hr")
     looks = {}
-    for status in await list_sources(database):
-        looks[status.source.name] = await enqueue_look(database, settings, status.source, requested_by="test")
+    for source in await list_sources(database):
+        looks[source.name] = await enqueue_look(database, settings, source, requested_by="test")
     message = await reindex(command("cancel A"), Lines(), database, settings)
     assert message.markdown == "`a`: cancelled after 0 of 0 documents. What is indexed stays."
     assert (await reindex(command("cancel"), Lines(), database, settings)).markdown.startswith("`b`: cancelled")

@@ -129,7 +129,7 @@ async def test_a_changed_paragraph_embeds_few_chunks_and_the_next_answer_has_it(
 ) -> None:
     page = house / "badges.md"
     page.write_text(page.read_text().replace("Wednesday", "Friday"))
-    source = next(status.source for status in await list_sources(database) if status.source.name == "house")
+    source = next(source for source in await list_sources(database) if source.name == "house")
     await enqueue_look(database, model_settings, source, requested_by="test")
     while await run_next_job(database, model, model_settings, worker="test"):
         pass

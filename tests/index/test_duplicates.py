@@ -66,6 +66,18 @@ def test_k_different_passages_are_kept_where_there_are_so_many() -> None:
     assert fold(*rows, k=3) == [rows[0], rows[2], rows[3]]
 
 
+async def test_many_copies_of_the_best_passage_crowd_out_no_other(room: Room, tmp_path: Path) -> None:
+    for place in range(40):
+        (tmp_path / f"copy{place}.md").write_text("# Leave\n\nEverybody has thirty days of vacation a year.")
+    for place in range(6):
+        (tmp_path / f"other{place}.md").write_text(f"Vacation is booked in system {place}.")
+    await room.look(await room.add(tmp_path))
+    hits = (await room.search("How many days of vacation does everybody have a year?", k=5)).hits
+    assert len(hits) == 5
+    assert "Everybody has thirty days" in hits[0].text
+    assert len({hit.text for hit in hits}) == 5
+
+
 async def test_a_page_that_stands_in_two_places_is_found_once(room: Room, tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()

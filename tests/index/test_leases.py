@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from index.jobs import enqueue_look
+from index.jobs import enqueue_look, run_next_job
 from index.leases import Lease, LeaseLost, finish, hold, keep_alive, lease_job, retry, wait
+from index.listing import list_source
 from tandem.settings import Settings
 from tests.index.conftest import Room
 
@@ -27,6 +28,26 @@ async def queued(room: Room, folder: Path) -> Room:
 async def test_a_job_is_held_by_one(queued: Room) -> None:
     leases = await asyncio.gather(*(take(queued, name) for name in "abcdef"))
     assert sum(lease is not None for lease in leases) == 1
+
+
+async def test_a_page_that_was_just_pushed_does_not_wait_for_a_whole_other_source(
+    queued: Room, folder: Path, tmp_path: Path
+) -> None:
+    assert await run_next_job(queued.database, queued.model, queued.settings, worker="a")  # three documents are due
+    (tmp_path / "pushed").mkdir()
+    (tmp_path / "pushed" / "page.md").write_text("# Page\n\nNew.\n")
+    pushed = await queued.add(tmp_path / "pushed", "pushed")
+    await enqueue_look(queued.database, queued.settings, pushed, requested_by="webhook")
+    order = []
+    for _ in range(5):
+        lease = await take(queued)
+        assert lease is not None
+        order.append(lease.path or "listing")
+        if not lease.path:
+            await list_source(queued.database, queued.model, queued.settings, lease)
+    assert order[0] == "listing"
+    assert order.index("page.md") <= 2
+    assert set(order) == {"listing", "page.md", "leave.md", "people/travel.md", "printers.txt"}
 
 
 async def test_a_silent_worker_loses_its_job_and_may_no_longer_write(queued: Room) -> None:

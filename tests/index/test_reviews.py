@@ -100,6 +100,21 @@ async def test_still_valid_moves_the_review_on_and_lasts_when_the_document_is_re
     assert len(await list_untold(room.database, "slack:", EVERYWHERE)) == 1
 
 
+async def test_a_document_whose_date_is_its_sources_can_be_confirmed_alone(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    await set_on(room, source, Terms(review_by=datetime(2020, 1, 1, tzinfo=UTC)), "review_by")
+    await rule(room, "confirm")
+    assert {one.path: one.is_due for one in await list_standings(room.database, source.id)} == {
+        "leave.md": False,
+        "people/travel.md": True,
+        "printers.txt": True,
+    }
+    assert await rule_on_source(room.database, room.settings, "docs", "confirm", by="ann")
+    assert not await rule_on_source(room.database, room.settings, "docs", "confirm", by="ann")
+    assert not any(one.is_due for one in await list_standings(room.database, source.id))
+
+
 async def test_what_is_retired_is_out_at_once_and_stays_out_until_it_is_restored(room: Room, due_folder: Path) -> None:
     source = await room.add(due_folder)
     await room.look(source)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from index.audience import Viewer
-from index.sources import add_source, find_source, list_sources, remove_source
+from index.sources import add_source, find_source, list_statuses, remove_source
 from tandem.db.pool import Database
 from tandem.errors import SourceError
 from tests.index.conftest import Room
@@ -61,10 +61,10 @@ async def test_removing_leaves_nothing_but_the_trail(room: Room, folder: Path) -
 async def test_the_status_says_how_a_source_stands(room: Room, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"junk")
     source = await room.add(folder)
-    [before] = await list_sources(room.database)
+    [before] = await list_statuses(room.database)
     assert (before.documents, before.chunks, before.last_look_state) == (0, 0, None)
     await room.look(source)
-    [status] = await list_sources(room.database)
+    [status] = await list_statuses(room.database)
     assert (status.source, status.documents, status.failed, status.last_look_state) == (source, 4, 1, "done")
     assert status.chunks == 5
     assert status.last_look_at is not None
@@ -78,11 +78,11 @@ async def test_a_viewer_sees_only_their_sources(room: Room, folder: Path) -> Non
     await room.look(await room.add(folder, "theirs", workspace="slack:T2"))
 
     async def names(viewer: Viewer) -> list[str]:
-        return [status.source.name for status in await list_sources(room.database, viewer)]
+        return [status.source.name for status in await list_statuses(room.database, viewer)]
 
     assert await names(Viewer("slack:T1")) == ["open"]
     assert await names(Viewer("slack:T1", frozenset({"hr"}))) == ["hr", "open"]
     assert await names(Viewer("slack:T2")) == ["open", "theirs"]
     assert await names(Viewer("")) == []
-    [status] = await list_sources(room.database, Viewer("slack:T1"))
+    [status] = await list_statuses(room.database, Viewer("slack:T1"))
     assert (status.documents, status.last_look_state) == (3, "done")

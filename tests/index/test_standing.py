@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from index.audience import Viewer
-from index.sources import Terms, list_sources, set_terms
+from index.sources import Terms, list_statuses, set_terms
 from index.standing import find_standings, list_failures, list_standings, read_gauges
 from tests.index.conftest import ANYONE, Room
 
@@ -52,7 +52,7 @@ async def test_an_old_file_is_not_late_for_its_age_and_a_new_pipeline_makes_noth
     after = await list_standings(room.database, source.id)
     assert [(d.searchable_at, d.lag_s) for d in after] == [(d.searchable_at, d.lag_s) for d in before]
     await room.fetch("UPDATE documents SET arose_at = '2001-01-01' RETURNING id")
-    [status] = await list_sources(room.database)
+    [status] = await list_statuses(room.database)
     assert status.lag_p50_s is not None
     assert status.lag_p95_s is not None
     assert 0 < status.lag_p50_s <= status.lag_p95_s < 600
@@ -69,7 +69,7 @@ async def test_lags_are_told_by_their_percentiles(room: Room, folder: Path) -> N
             lag=lag,
         )
     await room.fetch("UPDATE sources SET added_at = '2001-01-01' RETURNING id")
-    [status] = await list_sources(room.database)
+    [status] = await list_statuses(room.database)
     assert [status.lag_p50_s, status.lag_p95_s] == pytest.approx([3, 93])
     [gauges] = await read_gauges(room.database)
     assert (gauges.source_id, gauges.indexed, gauges.open_jobs) == (source.id, 3, 0)
@@ -87,10 +87,10 @@ async def test_what_the_source_says_holds_where_the_document_says_nothing(room: 
     own, other = standings["own.md"], standings["leave.md"]
     assert (own.owner, own.licence, own.is_due) == ("slack:U9", "MIT", True)
     assert (other.owner, other.licence, other.is_due) == ("slack:U1", "CC0-1.0", False)
-    [status] = await list_sources(room.database)
+    [status] = await list_statuses(room.database)
     assert (status.owner, status.licence, status.due) == ("slack:U1", "CC0-1.0", 1)
     await set_on(room, "docs", owner=None)
-    assert (await list_sources(room.database))[0].owner is None
+    assert (await list_statuses(room.database))[0].owner is None
 
 
 async def test_what_expires_by_its_source_is_not_found_from_then_on_and_again_when_it_is_taken_back(
@@ -142,11 +142,11 @@ async def test_a_viewer_learns_of_no_document_or_failure_of_another_audience(roo
     await room.look(secret)
     ids = [standing.id for standing in await list_standings(room.database, secret.id)]
     hr, staff, nobody = Viewer("T1", frozenset({"hr"})), Viewer("T1"), Viewer("")
-    [status] = await list_sources(room.database, hr)
+    [status] = await list_statuses(room.database, hr)
     assert status.failures[0].startswith("broken.pdf")
     assert len(await find_standings(room.database, hr, ids)) == 1
     for viewer in (staff, nobody):
-        assert await list_sources(room.database, viewer) == []
+        assert await list_statuses(room.database, viewer) == []
         assert await find_standings(room.database, viewer, ids) == {}
 
 
