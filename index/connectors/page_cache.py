@@ -4,13 +4,14 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 MAX_AGE_S = 3600
 MAX_FOLDER = 512 * 2**20
 
 
 class PageCache:
-    """Files of one machine: whoever finds nothing here asks the site again."""
+    """Files of one machine: whoever finds nothing here asks the site again. Threads and processes may share them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -20,25 +21,28 @@ class PageCache:
         self._held += len(data)
         if self._held > MAX_FOLDER:
             return
-        place = self._folder / stamp
-        place.mkdir(parents=True, exist_ok=True)
-        half = place / ".half"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        half = self._folder / f".{uuid4().hex}"  # its own: pages of the same text have the same stamp
         half.write_bytes(data)
-        half.replace(place / name)
+        half.replace(self._folder / f"{stamp}.{name}")
 
     def take(self, stamp: str) -> tuple[str, bytes] | None:
-        """The page's file name and bytes, which are then gone from here."""
-        place = self._folder / stamp
-        with suppress(FileNotFoundError):
-            for file in place.iterdir():
-                if file.name != ".half":
-                    data = file.read_bytes()
-                    shutil.rmtree(place, ignore_errors=True)
-                    return file.name, data
+        """A page's file name and bytes, which are then gone from here."""
+        for file in self._folder.glob(f"{stamp}.*"):
+            with suppress(FileNotFoundError):  # somebody else took it
+                data = file.read_bytes()
+                file.unlink()
+                return file.name.removeprefix(f"{stamp}."), data
         return None
 
     def prune(self) -> None:
-        with suppress(FileNotFoundError):
-            for place in self._folder.iterdir():
-                if time.time() - place.stat().st_mtime > MAX_AGE_S:
-                    shutil.rmtree(place, ignore_errors=True)
+        if not self._folder.is_dir():
+            return
+        for file in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - file.stat().st_mtime <= MAX_AGE_S:
+                    continue
+                if file.is_dir():  # as versions before this one kept them
+                    shutil.rmtree(file, ignore_errors=True)
+                else:
+                    file.unlink()

@@ -1,14 +1,14 @@
 """A web site's own word about itself: where it ends, what its robots.txt allows, and the pages in its sitemaps."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlsplit
 
 from protego import Protego
 
-from index.connectors.sitemap import SitemapEntry, parse_sitemap
-from index.connectors.web_client import AGENT, MAX_PAUSE_S, LeadsElsewhere, WebClient
+from index.connectors.sitemap import MARKS, Sitemap, SitemapEntry, parse_sitemap
+from index.connectors.web_client import AGENT, GONE, MAX_PAUSE_S, LeadsElsewhere, Reply, WebClient
 from index.documents import DocumentError
 from tandem.errors import SourceError
 
@@ -91,7 +91,10 @@ class Rules:
 
 
 async def read_rules(client: WebClient, scope: Scope) -> Rules:
-    """Asks for robots.txt: none means that all is allowed. Raises SourceUnavailable: without an answer nothing is."""
+    """Asks for robots.txt. One that is not there, or is refused, forbids nothing, as RFC 9309 has it (2.3.1.3).
+
+    Raises SourceUnavailable: without an answer (5xx and 429 are none) nothing is allowed.
+    """
     try:
         reply = await client.get(scope.link("/robots.txt"))
     except LeadsElsewhere as error:
@@ -101,38 +104,66 @@ async def read_rules(client: WebClient, scope: Scope) -> Rules:
     return Rules(reply.data[:MAX_RULES].decode("utf-8", "replace"))
 
 
-async def read_sitemaps(client: WebClient, scope: Scope, rules: Rules) -> tuple[dict[str, SitemapEntry], list[str]]:
-    """The pages that the site's sitemaps name, by path, and notes on sitemaps that cannot be read.
+@dataclass
+class NamedPages:
+    """What the sitemaps name, by path. `is_whole`: all of them were read, so that what they do not name is gone."""
+
+    entries: dict[str, SitemapEntry] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    is_whole: bool = True
+
+
+async def read_sitemaps(client: WebClient, scope: Scope, rules: Rules) -> NamedPages:
+    """Reads the sitemaps that the location or robots.txt names, or else /sitemap.xml; a note for each that it cannot.
 
     Raises SourceUnavailable when one does not answer.
     """
     given = [scope.location] if scope.is_sitemap else rules.sitemaps
-    queue = given or [scope.link("/sitemap.xml")]
-    pages: dict[str, SitemapEntry] = {}
-    notes: list[str] = []
+    guess = None if given else scope.link("/sitemap.xml")
+    queue = list(given) if guess is None else [guess]
+    found = NamedPages()
     asked: set[str] = set()
-    host = Scope(scope.link("/"))
     while queue and len(asked) < MAX_SITEMAPS:
         url = queue.pop(0)
-        if url in asked or host.find_path(url) is None or not rules.allows(url):
+        if url in asked:
             continue
         asked.add(url)
+        if reason := _refuse(url, scope, rules):
+            found.notes.append(f"The sitemap {url} was passed over: {reason}.")
+            continue
+        data = b""
         try:
             reply = await client.get(url)
-            if reply.status != 200:
-                if given:
-                    notes.append(f"The sitemap {url} answers {reply.status}.")
+            data = reply.data
+            if reply.status in GONE and url == guess:
                 continue
-            sitemap = await asyncio.to_thread(parse_sitemap, reply.data)
+            sitemap = await asyncio.to_thread(_parse, reply)
         except DocumentError as error:
-            notes.append(f"The sitemap {url} was passed over. {error.message}")
+            note = f"The sitemap {url} was passed over. {error.message}"
+            # A site may refuse, or answer with some page, whatever it is asked: that makes no sitemap of a guess.
+            if url != guess or any(mark in data for mark in MARKS):
+                found.is_whole = False
+                note += " Pages that only it names stay as they are."
+            found.notes.append(note)
             continue
         if sitemap.is_index:
             queue += [entry.url for entry in sitemap.entries]
             continue
         for entry in sitemap.entries:
             if (path := scope.find_path(entry.url)) is not None:
-                pages.setdefault(path, entry)
+                found.entries.setdefault(path, entry)
     if queue:
-        notes.append(f"More than {MAX_SITEMAPS} sitemaps; the rest was passed over.")
-    return pages, notes
+        found.notes.append(f"More than {MAX_SITEMAPS} sitemaps; the rest was passed over.")
+    return found
+
+
+def _refuse(url: str, scope: Scope, rules: Rules) -> str | None:
+    if Scope(scope.link("/")).find_path(url) is None:
+        return "it is on another host"
+    return None if rules.allows(url) else "robots.txt keeps it to itself"
+
+
+def _parse(reply: Reply) -> Sitemap:
+    if reply.status != 200:
+        raise DocumentError(f"It answers {reply.status}.")
+    return parse_sitemap(reply.data)

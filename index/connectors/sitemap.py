@@ -11,6 +11,8 @@ from index.documents import MAX_BYTES, DocumentError
 MAX_ENTRIES = 50_000  # the protocol's own limit
 MAX_DEPTH = 20
 STRIDE = 2**20
+MARKS = (b"urlset", b"sitemapindex")
+"""One of these is in every sitemap, also in one that was cut off."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from index.connectors.connector import SourceUnavailable
 from index.connectors.page import HTML, WANTED, fingerprint, name_page, parse_page
 from index.connectors.page_cache import PageCache
-from index.connectors.site import Rules, Scope
+from index.connectors.site import NamedPages, Rules, Scope
 from index.connectors.sitemap import SitemapEntry, read_lastmod
 from index.connectors.web_client import AT_ONCE, GONE, LeadsElsewhere, Reply, WebClient
 from index.documents import DocumentError, ListedDocument
@@ -42,14 +42,14 @@ class KnownPage:
 
 @dataclass
 class Walk:
-    """One look at the pages. What is found is in the five fields after `max_pages`."""
+    """One look at the pages. What is found is in the five fields after `max_pages`, and in `gone`."""
 
     client: WebClient
     scope: Scope
     rules: Rules
     cache: PageCache
     known: Mapping[str, KnownPage]
-    named: Mapping[str, SitemapEntry]
+    named: NamedPages
     max_pages: int
     documents: list[ListedDocument] = field(default_factory=list)
     visited: dict[str, KnownPage] = field(default_factory=dict)
@@ -67,7 +67,9 @@ class Walk:
 
     async def run(self) -> None:
         """Raises SourceUnavailable when the site stops answering, SourceError when it allows nothing."""
-        start = list(self.named) or [self.scope.find_path(self.scope.location) or "/", *self.known]
+        start = list(self.named.entries) or [self.scope.find_path(self.scope.location) or "/"]
+        if not (self.named.entries and self.named.is_whole):
+            start += self.known
         # Within the limit the known ones stay. Of those that are left the ones never seen come first, so that a look
         # which was cut short is carried on by the next.
         kept = sorted(dict.fromkeys(start), key=lambda path: path not in self.known)
@@ -91,6 +93,12 @@ class Walk:
             await asyncio.gather(*running, return_exceptions=True)
         self._conclude()
 
+    @property
+    def gone(self) -> list[str]:
+        """The pages that were asked for, or may not be, and are none. Of all others this look says nothing."""
+        kept = {document.path for document in self.documents} | set(self.unseen)
+        return sorted((self._queued | self._forbidden) - kept)
+
     def _enqueue(self, path: str) -> None:
         if path in self._queued:
             return
@@ -103,7 +111,7 @@ class Walk:
             self._queue.append(path)
 
     async def _visit(self, path: str) -> None:
-        before, entry = self._of(path), self.named.get(path)
+        before, entry = self._of(path), self.named.entries.get(path)
         if before.stamp and entry and _is_unchanged(entry, before):
             self._keep(path, before)
             return
@@ -145,7 +153,7 @@ class Walk:
             page = await asyncio.to_thread(parse_page, reply.data, reply.url)
             canonical = self.scope.find_path(page.canonical) if page.canonical else None
             is_noindex = is_noindex or page.is_noindex
-            for link in () if self.named else page.links:
+            for link in () if self.named.entries else page.links:
                 if (found := self.scope.find_path(link)) is not None:
                     self._enqueue(found)
         if is_noindex:
@@ -186,7 +194,7 @@ class Walk:
             # A canonical page that does not stand by itself, as when it leads back here, is none.
             if canonical not in self.visited and canonical not in self.unseen:
                 self._keep(path, page, changed_at)
-        if not self.named and (late or self._is_away or self._is_cut):
+        if not self.named.entries and (late or self._is_away or self._is_cut):
             # What they link to was not found either. Not so of pages that refuse: those may do so for ever.
             self.unseen_under.append("")
         if self._is_cut:

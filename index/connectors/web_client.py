@@ -1,6 +1,7 @@
 """Requests to one site: few at a time, no faster than it asks for, and within limits of size, time and redirects."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ MAX_REDIRECTS = 5
 MAX_PAUSE_S = 30.0
 GONE = frozenset({404, 410})
 _AWAY = frozenset({408, 425, 429})
+_turns: dict[str, float] = {}
+"""When the next request to a host may begin (monotonic clock, seconds): a process keeps one pause for all it asks."""
 
 
 class LeadsElsewhere(DocumentError):
@@ -54,8 +57,6 @@ class WebClient:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._turn = asyncio.Lock()
-        self._next_at = 0.0
         self.pause_s = 0.0
 
     @classmethod
@@ -89,7 +90,7 @@ class WebClient:
         async with self._slots:
             try:
                 for _ in range(MAX_REDIRECTS + 1):
-                    await self._wait_for_turn()
+                    await self._wait_for_turn(url)
                     async with asyncio.timeout(REQUEST_S):
                         reply = await self._ask(url, headers, wanted)
                     if isinstance(reply, Reply):
@@ -122,13 +123,13 @@ class WebClient:
                 "noindex" in response.headers.get("x-robots-tag", "").lower(),
             )
 
-    async def _wait_for_turn(self) -> None:
+    async def _wait_for_turn(self, url: str) -> None:
         if not self.pause_s:
             return
-        async with self._turn:
-            loop = asyncio.get_running_loop()
-            await asyncio.sleep(self._next_at - loop.time())
-            self._next_at = loop.time() + self.pause_s
+        host, now = urlsplit(url).netloc, time.monotonic()
+        turn = max(now, _turns.get(host, now))
+        _turns[host] = turn + self.pause_s
+        await asyncio.sleep(turn - now)
 
 
 async def _read(response: httpx.Response) -> bytes:

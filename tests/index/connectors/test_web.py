@@ -1,5 +1,6 @@
 """A web site is read politely, believed no further than it deserves, and never longer than the limits."""
 
+import asyncio
 import gzip
 import itertools
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from index.connectors import walk, web_client
+from index.connectors import walk, web, web_client
 from index.connectors.connector import Listing, SourceUnavailable
 from index.connectors.web import Website
 from index.documents import DocumentError
@@ -21,6 +22,7 @@ from tests.index.connectors.site_server import Served, Site, serve_site
 
 @pytest.fixture
 def site() -> Iterator[Site]:
+    web._rules.clear()  # a port may have been another test's
     with serve_site() as site:
         yield site
 
@@ -132,6 +134,13 @@ async def test_robots_that_do_not_answer_allow_nothing(site: Site, connect: Call
     with pytest.raises(SourceUnavailable, match="503"):
         await connect().list(None)
     assert site.asked == ["/robots.txt"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_robots_that_are_refused_forbid_nothing(site: Site, connect: Callable[..., Website], status: int) -> None:
+    site.put("/robots.txt", status=status)
+    site.page("/", "Home", "text")
+    assert paths(await connect().list(None)) == {"/"}
 
 
 async def test_the_pause_that_a_site_wants_is_kept(site: Site, connect: Callable[..., Website]) -> None:
@@ -313,7 +322,69 @@ async def test_sitemaps_may_be_nested_packed_and_broken(site: Site, connect: Cal
     site.put("/3.xml", "<urlset><url><loc>")
     listing = await connect().list(None)
     assert paths(listing) == {"/a"}
-    assert [note.split()[2].rpartition("/")[2] for note in listing.notes] == ["2.xml", "3.xml"]
+    assert [note.split()[2].rpartition("/")[2] for note in listing.notes] == ["x.xml", "2.xml", "3.xml"]
+    assert "on another host" in listing.notes[0]
+
+
+def name_sitemaps(site: Site, **sitemaps: list[str]) -> None:
+    """An index, named in robots.txt, of these sitemaps."""
+    index = "".join(f"<sitemap><loc>{site.url}/{name}.xml</loc></sitemap>" for name in sitemaps)
+    site.put("/robots.txt", f"Sitemap: {site.url}/index.xml", Content_Type="text/plain")
+    site.put("/index.xml", f"<sitemapindex>{index}</sitemapindex>")
+    for name, names in sitemaps.items():
+        entries = "".join(f"<url><loc>{site.url}{path}</loc></url>" for path in names)
+        site.put(f"/{name}.xml", f"<urlset>{entries}</urlset>")
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "answers 403"), (404, "answers 404"), (200, "no XML")])
+async def test_pages_of_a_sitemap_that_cannot_be_read_stay(room: Room, site: Site, status: int, said: str) -> None:
+    names = [f"/{number}" for number in range(4)]
+    for name in names:
+        site.page(name, f"Page {name}", f"This is page number {name}.")
+    name_sitemaps(site, posts=names[:2], pages=names[2:])
+    source = await add_source(room.database, site.url, name="site", options={"allow_private": True}, added_by="test")
+    assert (await room.look(source)).documents == DocumentCounts(added=4)
+    whole = site.pages["/pages.xml"]
+    site.put("/pages.xml", "<urlset><url><loc>", status=status)
+    site.pages.pop("/1")
+    site.page("/3", "Page 3", "This is another text.")
+    for by in (SCHEDULE, "ann"):
+        progress = await room.look(source, by=by)
+        assert progress.documents.removed == (by == SCHEDULE), "one page is gone, and says so itself"
+        [note] = progress.failures
+        assert f"{site.url}/pages.xml was passed over" in note
+        assert said in note
+        assert set(await room.texts()) == {"/0", "/2", "/3"}
+    assert "another" in (await room.texts())["/3"][0]
+    site.pages["/pages.xml"] = whole
+    site.pages.pop("/2")
+    assert (await room.look(source, by="ann")).documents == DocumentCounts(unchanged=2, removed=1)
+
+
+async def test_a_sitemap_that_was_only_guessed_is_missed_where_it_was_one(
+    site: Site, connect: Callable[..., Website]
+) -> None:
+    site.page("/", "Home", "text")
+    missing = await connect().list(None)
+    assert (list(missing.notes), missing.is_difference) == ([], False)
+    site.put("/sitemap.xml", status=403)
+    refused = await connect().list(None)
+    assert (list(refused.notes), refused.is_difference) == (
+        [f"The sitemap {site.url}/sitemap.xml was passed over. It answers 403."],
+        False,
+    )
+    site.page("/sitemap.xml", "App", "Whatever is asked for, this is the page.")
+    assert not (await connect().list(None)).is_difference
+    site.put("/sitemap.xml", f"<urlset><url><loc>{site.url}/</loc>")
+    assert (await connect().list(None)).is_difference
+
+
+async def test_a_sitemap_that_robots_forbid_is_named(site: Site, connect: Callable[..., Website]) -> None:
+    site.put("/robots.txt", f"User-agent: *\nDisallow: /x\nSitemap: {site.url}/x.xml\n", Content_Type="text/plain")
+    site.page("/", "Home", "text")
+    listing = await connect().list(None)
+    assert ["robots.txt keeps it" in note for note in listing.notes] == [True]
+    assert "/x.xml" not in site.asked
 
 
 async def test_private_addresses_are_refused_unless_the_operator_said_so(
@@ -336,3 +407,31 @@ async def test_a_page_is_asked_for_again_where_nobody_kept_it(site: Site, connec
     site.put("/a", status=404)
     with pytest.raises(DocumentError, match="404"):
         await connect().read("/a", listed.stamp)
+
+
+async def test_a_page_that_is_read_alone_is_asked_for_as_politely(site: Site, connect: Callable[..., Website]) -> None:
+    site.put("/robots.txt", "User-agent: *\nDisallow: /secret\nCrawl-delay: 0.2\n", Content_Type="text/plain")
+    for name in ("/a", "/b", "/c"):
+        site.page(name, "A", "text")
+    site.page("/secret", "Secret", "text")
+    begun = time.monotonic()
+    await asyncio.gather(*(connect().read(name, None) for name in ("/a", "/b", "/c")))
+    assert time.monotonic() - begun > 0.2 * 2, "also where several are read at once"
+    with pytest.raises(DocumentError, match=r"robots\.txt"):
+        await connect().read("/secret", None)
+    assert "/secret" not in site.asked
+
+
+async def test_a_page_that_leads_to_another_is_not_read_as_that(site: Site, connect: Callable[..., Website]) -> None:
+    site.put("/a", status=302, Location="/login")
+    site.page("/login", "Log in", "Your password, please.")
+    with pytest.raises(DocumentError, match="leads to /login"):
+        await connect().read("/a", None)
+
+
+async def test_a_page_is_not_read_alone_while_robots_do_not_answer(site: Site, connect: Callable[..., Website]) -> None:
+    site.put("/robots.txt", status=503)
+    site.page("/a", "A", "text")
+    with pytest.raises(SourceUnavailable, match="503"):
+        await connect().read("/a", None)
+    assert "/a" not in site.asked
