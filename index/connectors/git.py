@@ -3,25 +3,27 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from index.connectors.connector import Cursor, Listing, SourceUnavailable
+from index.connectors.file_lock import hold_file
 from index.connectors.forge import check_branch, link_file
 from index.connectors.git_command import Git
+from index.connectors.git_history import find_times, read_time
 from index.documents import MAX_BYTES, DocumentError, ListedDocument, RawDocument, describe_size
 from index.formats import SUFFIXES
 from tandem.errors import SourceError
 
 FETCH_S = 900
-HISTORY_S = 60
 SHOWN_NOTES = 10
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _GONE = "000000"
 _FILES = ("100644", "100755")
+_LOCKED = (".lock'", "could not lock")
 _NOTES = {
     "120000": "was passed over: it is a symbolic link",
     "160000": "was passed over: it is a submodule; add its repository as a source",
@@ -61,16 +63,19 @@ class GitRepository:
         known = str(cursor["commit"]) if cursor and cursor.get("branch") == head.branch else None
         if head.commit == known:
             return Listing((), is_difference=True, cursor=cursor)
-        await self._fetch(head)
         notes = []
-        if known and not await self._has(known):
-            known = None
+        async with self._alone():
+            await self._fetch(head)
+            if known and not await self._has(known):
+                known = None
+            entries = await self._compare(known, head.commit)
+            files = [entry for entry in entries if entry.mode in _FILES and _is_document(entry.path)]
+            await self._fetch_blobs(head.commit, files)
         if known and not await self._is_ancestor(known, head.commit):
             notes.append(f"The history of {head.branch} was rewritten; what differs from {known[:10]} is indexed anew.")
-        entries = await self._compare(known, head.commit)
-        files = [entry for entry in entries if entry.mode in _FILES and _is_document(entry.path)]
-        await self._fetch_blobs(head.commit, files)
-        times = await self._date(known, head.commit, {entry.path for entry in files})
+        times, is_whole = await self._date(known, head.commit, {entry.path for entry in files})
+        if not is_whole:
+            notes.append(f"When they changed was not found in time for {len(files) - len(times):,} documents.")
         odd = [f"{_name(e.path)} {_NOTES[e.mode]}." for e in entries if e.mode in _NOTES and _is_wanted(e)]
         if len(odd) > SHOWN_NOTES:
             odd[SHOWN_NOTES:] = [f"So were {len(odd) - SHOWN_NOTES} more symbolic links and submodules."]
@@ -89,13 +94,23 @@ class GitRepository:
         try:
             data = await self._read_blob(stamp)
         except SourceUnavailable:  # another worker listed it, with a clone of its own
-            head = await self._find_head()
-            await self._fetch(head)
-            await self._fetch_blobs(head.commit, await self._compare(None, head.commit))
-            data = await self._read_blob(stamp)
+            data = await self._read_anew(stamp)
         if data.startswith(LFS_POINTER):
             raise DocumentError("It is a Git LFS pointer; the file itself is not in the repository.")
         return RawDocument(data, stamp)
+
+    async def _read_anew(self, blob: str) -> bytes:
+        async with self._alone():
+            with suppress(SourceUnavailable):  # unless another job brought it meanwhile
+                return await self._read_blob(blob)
+            head = await self._find_head()
+            await self._fetch(head)
+            await self._fetch_blobs(head.commit, await self._compare(None, head.commit))
+            return await self._read_blob(blob)
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        """Whoever writes to the clone holds this: other jobs of this machine, and other sources, may share it."""
+        return hold_file(self._git.directory.with_suffix(".lock"), 2 * FETCH_S)
 
     async def _find_head(self) -> _Head:
         """Asks the repository where its branch is. Raises SourceError when it has no such branch."""
@@ -119,26 +134,28 @@ class GitRepository:
         """Brings the commit and its history into the clone."""
         if await self._has(head.commit):
             return
-        await asyncio.to_thread(self._git.directory.parent.mkdir, parents=True, exist_ok=True)
-        await self._git.run("init", "--bare", "--quiet", "--template=", "--", str(self._git.directory))
-        for key, value in (("url", self._location), ("promisor", "true"), ("partialclonefilter", "blob:none")):
-            await self._git.run("config", f"remote.origin.{key}", value)
-        await self._git.run("config", "core.repositoryformatversion", "1")
-        await self._git.run("config", "extensions.partialClone", "origin")
         reference = f"refs/heads/{self._branch}" if self._branch else "HEAD"
         kept = f"refs/tandem/{hashlib.blake2b(reference.encode(), digest_size=8).hexdigest()}"
         try:
+            await self._set_up()
             await self._git.run(
                 *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--force"),
                 *("--", "origin", f"+{reference}:{kept}"),
                 timeout_s=FETCH_S,
             )
         except SourceUnavailable as error:
-            if ".lock'" in error.message:  # left behind by a git that was killed
+            if any(mark in error.message for mark in _LOCKED):  # left behind by a git that was killed
                 await asyncio.to_thread(shutil.rmtree, self._git.directory, ignore_errors=True)
             raise
         if not await self._has(head.commit):
             raise SourceUnavailable(f"The branch of {self._location} moved while it was fetched.")
+
+    async def _set_up(self) -> None:
+        await self._git.run("init", "--bare", "--quiet", "--template=", "--", str(self._git.directory))
+        for key, value in (("url", self._location), ("promisor", "true"), ("partialclonefilter", "blob:none")):
+            await self._git.run("config", f"remote.origin.{key}", value)
+        await self._git.run("config", "core.repositoryformatversion", "1")
+        await self._git.run("config", "extensions.partialClone", "origin")
 
     async def _fetch_blobs(self, commit: str, files: Sequence[_Entry]) -> None:
         """Fetches the documents that the clone left out, all in one request; git by itself would ask for each."""
@@ -165,50 +182,19 @@ class GitRepository:
         changes = [(head.decode().split(), path) for head, path in zip(parts[::2], parts[1::2], strict=True)]
         return [_Entry(words[1], words[3], path) for words, path in changes]
 
-    async def _date(self, known: str | None, commit: str, paths: set[bytes]) -> dict[bytes, datetime | None]:
-        """When each path last changed on the branch: the time of the commit, or of the merge that brought it there.
+    async def _date(
+        self, known: str | None, commit: str, paths: set[bytes]
+    ) -> tuple[dict[bytes, datetime | None], bool]:
+        """When each path last changed on the branch, and whether time was left to find all that can be.
 
-        Stops when all are found, or the time is up: for the rest it is not known. What differs from the known commit
-        without any commit that says so, as when a commit was taken back by force, changed with the head.
+        What differs from the known commit without any commit that says so, as when a commit was taken back by force,
+        changed with the head.
         """
-        times: dict[bytes, datetime | None] = {}
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HISTORY_S):
-                async for moment, path in self._read_log(f"{known}..{commit}" if known else commit):
-                    if path in paths:
-                        times.setdefault(path, moment)
-                        if len(times) == len(paths):
-                            break
-        if known and (missing := paths - times.keys()):
+        times, is_whole = await find_times(self._git, f"{known}..{commit}" if known else commit, paths)
+        if known and is_whole and (missing := paths - times.keys()):
             output = await self._git.run("show", "--no-patch", "--format=%ct", commit)
-            times |= dict.fromkeys(missing, _read_time(output.strip()))
-        return times
-
-    async def _read_log(self, commits: str) -> AsyncIterator[tuple[datetime | None, bytes]]:
-        arguments = (
-            "log",
-            "--first-parent",
-            "-m",
-            "--no-renames",
-            "--name-only",
-            "-z",
-            "--format=%x00%ct",
-            commits,
-            "--",
-        )
-        async with self._git.stream(*arguments) as output:
-            moment: datetime | None = None
-            is_time = False
-            rest = b""
-            while part := await output.read(2**16):
-                *fields, rest = (rest + part).split(b"\0")
-                for field in fields:
-                    if is_time:
-                        moment, is_time = _read_time(field.strip()), False
-                    elif not field:
-                        is_time = True
-                    else:
-                        yield moment, field.removeprefix(b"\n")
+            times |= dict.fromkeys(missing, read_time(output.strip()))
+        return times, is_whole
 
     async def _read_blob(self, blob: str) -> bytes:
         try:
@@ -254,10 +240,3 @@ def _is_wanted(entry: _Entry) -> bool:
 def _name(path: bytes) -> str:
     """The path that the document is known by, always valid UTF-8."""
     return path.decode("utf-8", "backslashreplace")
-
-
-def _read_time(seconds: bytes) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC)
-    except (OverflowError, ValueError, OSError):
-        return None  # a time that no calendar has

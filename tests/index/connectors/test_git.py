@@ -1,5 +1,6 @@
 """A git source follows its branch commit by commit, also through forced pushes, and names what it cannot read."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from index.connectors import git_history
 from index.connectors.connector import SourceUnavailable
 from index.connectors.git import LFS_POINTER, GitRepository
 from index.documents import DocumentError
@@ -255,3 +257,35 @@ async def test_what_was_listed_and_then_cancelled_is_listed_again(room: Room, re
     assert await run_next_job(room.database, room.model, room.settings, worker="test")
     await cancel_look(room.database, source, cancelled_by="ann")
     assert (await room.look(source, by=SCHEDULE)).documents == DocumentCounts(changed=1, removed=1)
+
+
+async def test_jobs_that_read_at_once_share_one_clone(
+    repository: Repository, connect: Callable[..., GitRepository]
+) -> None:
+    names = [f"page{number}" for number in range(12)]
+    repository.commit(**{name: f"# {name}\n\nThis is {name}.\n" for name in names})
+    listed = (await connect().list(None)).documents
+    shutil.rmtree(connect()._git.directory)
+    read = await asyncio.gather(*(connect().read(document.path, document.stamp) for document in listed))
+    assert sum(b"This is" in raw.data for raw in read) == len(names)
+
+
+async def test_a_config_lock_that_a_killed_git_left_heals_itself(connect: Callable[..., GitRepository]) -> None:
+    clone = connect()._git.directory
+    clone.mkdir(parents=True)
+    (clone / "config.lock").touch()
+    with pytest.raises(SourceUnavailable, match="lock"):
+        await connect().list(None)
+    assert len((await connect().list(None)).documents) == 2
+
+
+async def test_times_that_were_not_found_in_time_are_told(
+    repository: Repository, connect: Callable[..., GitRepository], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await connect().list(None)
+    repository.commit(leave="# Leave\n\nForty days a year.\n")
+    monkeypatch.setattr(git_history, "HISTORY_S", 0.0)
+    for cursor, count in ((None, 2), (first.cursor, 1)):
+        listing = await connect().list(cursor)
+        assert [document.changed_at for document in listing.documents] == [None] * count
+        assert listing.notes == [f"When they changed was not found in time for {count} documents."]
