@@ -60,6 +60,8 @@ def evaluate(
     if docs is not None and not docs.is_dir():
         raise SourceError(f"{docs} is no folder.", remedy="Give --docs the path of a folder.")
     asked = read_asked(questions, Asked)
+    for path in filter(None, (plot, replies)):
+        _require_writable(path)
 
     async def compare() -> "Comparison":
         from tandem.evals.comparison import compare_arms
@@ -126,6 +128,17 @@ def _split_arms(text: str | None) -> "tuple[ArmName, ...]":
     if unknown or not named:
         raise typer.BadParameter(f"give some of {', '.join(ARMS)}, with commas between them.", param_hint="--arms")
     return tuple(arm for arm in ARMS if arm in named)
+
+
+def _require_writable(path: Path) -> None:
+    """Before anything is asked: what is measured takes long, and would be lost. Leaves no file that was not there."""
+    was_there = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise TandemError(f"{path} cannot be written: {error.strerror}.", remedy="Give another path.") from error
+    if not was_there:
+        path.unlink()
 
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -91,9 +91,13 @@ def test_what_is_wrong_is_said(house: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for arguments, said in (
         ((str(house / "bad.jsonl"),), "line 1: Value error, it is answerable, and has no answer"),
         ((questions, "--docs", str(house / "nowhere")), "is no folder"),
+        ((questions, "--plot", str(house / "nowhere" / "a.png")), "a.png cannot be written: No such file"),
+        ((questions, "--plot", str(house / "a.png"), "--replies", str(house)), "cannot be written: Is a directory"),
     ):
         with pytest.raises(TandemError, match=said):
             CliRunner().invoke(app, ["eval", *arguments], catch_exceptions=False)
+    assert not (house / "a.png").exists()  # no more than tried
+    assert not (house / "home").exists()  # nothing was asked
     refused = CliRunner().invoke(app, ["eval", questions, "--arms", "prompt,guess"])
     assert refused.exit_code == 2
     assert "prompt, tuned, retrieval" in " ".join(refused.output.split())
