@@ -10,6 +10,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 TUNED_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
+def find_device() -> torch.device:
+    """What trains: the first GPU that torch can use, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def load_tokenizer(base: Path) -> Any:
     return AutoTokenizer.from_pretrained(base.parent, gguf_file=base.name)
 

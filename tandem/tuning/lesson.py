@@ -10,12 +10,14 @@ from tandem.models.client import ChatMessage
 
 
 class Lesson(BaseModel):
-    """`origin` is what a split must not cut through: the document, person or thread that it comes from."""
+    """`origin` is what a split must not cut through: the document, person or thread that it comes from. `id` is the
+    example's, where it is one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     messages: Annotated[tuple[ChatMessage, ...], Field(min_length=2)]
     origin: str
+    id: int | None = None
 
 
 def read_lessons(path: Path) -> Iterator[Lesson]:

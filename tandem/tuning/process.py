@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tandem.settings import Settings
 from tandem.tuning.examples import TuningError
-from tandem.tuning.run import Report, read_progress
+from tandem.tuning.run import FAULT, Report, read_progress
 from tandem.tuning.runs import LOG, RunFolder
 
 ENVIRONMENT = Path(".venv-tune") / "bin" / "python"
@@ -36,9 +36,11 @@ def find_interpreter(settings: Settings) -> Path:
 
 async def train(folder: RunFolder, interpreter: Path, on_report: Callable[[Report], None]) -> None:
     """Trains, or goes on where a killed process stood, and tells each step. Raises TrainingFailed with the trainer's
-    last word, and TuningError if somebody else is at it."""
+    last word, and TuningError if somebody else is at it or the run can never end."""
+    fault = folder.path / FAULT
     with folder.lock() as lock:
         folder.mend()
+        fault.unlink(missing_ok=True)
         with (folder.path / LOG).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 interpreter, "-m", "tandem.tuning.trainer", folder.path, stdout=log, stderr=log, pass_fds=(lock,)
@@ -47,6 +49,11 @@ async def train(folder: RunFolder, interpreter: Path, on_report: Callable[[Repor
             await _watch(folder, process, on_report)
         finally:
             await _end(process)
+    if fault.exists():
+        raise TuningError(
+            f"{folder.name} cannot be trained. {fault.read_text(encoding='utf-8')}",
+            remedy=f"Correct that, and begin anew: `tandem tune run {folder.project} --afresh`.",
+        )
     if process.returncode:
         lines = (folder.path / LOG).read_text(errors="replace").strip().splitlines()
         raise TrainingFailed(

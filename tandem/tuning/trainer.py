@@ -11,20 +11,23 @@ from typing import Any
 import torch
 from torch import distributed, multiprocessing
 
-from tandem.tuning.base import load_tokenizer
+from tandem.tuning.base import find_device, load_tokenizer
 from tandem.tuning.lesson import Lesson, read_lessons
 from tandem.tuning.packing import Sample
-from tandem.tuning.run import PROGRESS, TRAIN, VALIDATION, Report, read_run
+from tandem.tuning.run import FAULT, PROGRESS, TRAIN, VALIDATION, CannotTrain, Report, Run, read_run
 from tandem.tuning.training import Training
 
 MOST_PROCESSES = 4
 """Each holds the base; beyond this, a process gets several cores."""
+NAMED = 5
+"""Lessons that a message names."""
 
 
 def train(folder: Path) -> None:
-    """Starts the processes and waits for them; the death of one ends the others and raises ProcessRaisedException."""
+    """Starts the processes and waits for them; the death of one ends the others and raises ProcessRaisedException. A
+    GPU has one."""
     cores = len(os.sched_getaffinity(0))
-    processes = min(cores, MOST_PROCESSES)
+    processes = min(cores, MOST_PROCESSES) if find_device().type == "cpu" else 1
     meeting = folder / "meeting"
     meeting.unlink(missing_ok=True)
     share = (processes, cores // processes, folder, meeting, os.getpid())
@@ -36,18 +39,23 @@ def take_part(rank: int, processes: int, threads: int, folder: Path, meeting: Pa
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
     distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=processes)
+    try:
+        do_run(rank, folder)
+    except CannotTrain as fault:
+        # Whichever is first ends the others, so each one says it.
+        partial = folder / f"{FAULT}.{rank}"
+        partial.write_text(fault.message, encoding="utf-8")
+        partial.replace(folder / FAULT)
+        raise
+    distributed.destroy_process_group()
+
+
+def do_run(rank: int, folder: Path) -> None:
+    """Raises CannotTrain."""
     run = read_run(folder)
     tokenizer = load_tokenizer(run.base)
-    samples = [
-        [
-            sample
-            for lesson in read_lessons(folder / name)
-            for sample in make_samples(tokenizer, lesson)
-            if len(sample.tokens) <= run.pack_tokens
-        ]
-        for name in (TRAIN, VALIDATION)
-    ]
-    training = Training(run, folder, *samples)
+    train, validation = (read_samples(folder / name, tokenizer, run) for name in (TRAIN, VALIDATION))
+    training = Training(run, folder, train, validation)
     with (folder / PROGRESS).open("a", encoding="utf-8") as file:
 
         def announce(report: Report) -> None:
@@ -56,7 +64,26 @@ def take_part(rank: int, processes: int, threads: int, folder: Path, meeting: Pa
                 file.flush()
 
         training.go(announce)
-    distributed.destroy_process_group()
+
+
+def read_samples(path: Path, tokenizer: Any, run: Run) -> list[Sample]:
+    """Those of a file of lessons. Raises CannotTrain for lessons that are too long, if none may be left out."""
+    samples: list[Sample] = []
+    long: list[str] = []
+    for number, lesson in enumerate(read_lessons(path), 1):
+        for sample in make_samples(tokenizer, lesson):
+            if len(sample.tokens) <= run.pack_tokens:
+                samples.append(sample)
+            else:
+                name = f"line {number}" if lesson.id is None else f"example {lesson.id}"
+                long.append(f"{name} has {len(sample.tokens):,}")
+    if long:
+        told = f"{', '.join(long[:NAMED])}{', …' if len(long) > NAMED else ''}"
+        line = f"{len(long)} lessons of {path.name} have more than {run.pack_tokens:,} tokens: {told}."
+        if not run.may_leave_out:
+            raise CannotTrain(line)
+        print(f"Left out: {line}", file=sys.stderr)
+    return samples
 
 
 def end_with(parent: int) -> None:

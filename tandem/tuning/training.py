@@ -2,7 +2,7 @@
 
 AdamW with linear warm-up and cosine decay; bfloat16 products, float32 adapter and optimiser. Several processes share
 each step (one core each does more than one process on all of them, since most operations are small): every one
-computes its packs, the gradients are summed, and all take the same step.
+computes its packs, the gradients are summed, and all take the same step. On a GPU one process does it all.
 """
 
 import math
@@ -19,9 +19,9 @@ from torch import distributed
 from torch.nn import functional
 
 from tandem.tuning.adapter_file import read_adapter, write_adapter
-from tandem.tuning.base import add_lora, load_base
+from tandem.tuning.base import add_lora, find_device, load_base
 from tandem.tuning.packing import IGNORED, Pack, Sample, fill_packs, group_samples
-from tandem.tuning.run import ADAPTER, CHECKPOINT, Report, Run
+from tandem.tuning.run import ADAPTER, CHECKPOINT, CannotTrain, Report, Run
 
 WARM_UP = 0.03
 FLOOR = 0.05
@@ -46,18 +46,24 @@ class Progress:
 
 
 class Training:
-    """One run, as one of the processes of torch's default group; `go` ends it, or goes on where a killed one stood."""
+    """One run, as one of the processes of torch's default group; `go` ends it, or goes on where a killed one stood.
+
+    Raises CannotTrain where there is nothing to train on or to stop by."""
 
     def __init__(self, run: Run, folder: Path, train: Sequence[Sample], validation: Sequence[Sample]) -> None:
+        for samples, use in ((train, "train on"), (validation, "stop the training by")):
+            if not samples:
+                raise CannotTrain(f"There is nothing to {use}.")
         self._rank, self._world = distributed.get_rank(), distributed.get_world_size()
         self._run = run
         self._folder = folder
         self._train = group_samples(train, run.pack_tokens)
         self._validation = [*fill_packs(group_samples(validation, run.pack_tokens), run.pack_tokens, run.seed)]
         self._steps = max(1, run.epochs * sum(group.size for group in self._train) // run.step_tokens)
-        base = load_base(run.base)
+        self._device = find_device()
+        base = load_base(run.base).to(self._device)
         self._heads = (base.config.num_attention_heads, base.config.num_key_value_heads)
-        self._model = add_lora(base, rank=run.rank, alpha=run.rank, dropout=run.dropout, seed=run.seed)
+        self._model = add_lora(base, rank=run.rank, alpha=run.rank, dropout=run.dropout, seed=run.seed).to(self._device)
         if run.start is not None:
             self._load_weights(read_adapter(run.start, heads=self._heads[0], key_heads=self._heads[1]))
         self._tuned = [weight for weight in self._model.parameters() if weight.requires_grad]
@@ -66,7 +72,9 @@ class Training:
         self._resume()
 
     def go(self, announce: Announce) -> None:
-        """Trains to the end and leaves the best adapter, by validation loss, as ADAPTER in the folder."""
+        """Trains to the end and leaves the best adapter, by validation loss, as ADAPTER in the folder.
+
+        Raises CannotTrain when the loss or the gradient is no number any more."""
         if self._sum(self.progress.step) != self._world * self.progress.step:
             raise RuntimeError("The processes resumed at different steps: another run writes to this folder.")
         every = max(1, self._steps // self._run.validations)
@@ -120,7 +128,8 @@ class Training:
             total += loss.item()
         total = self._sum(total)
         self._sum_gradients()
-        torch.nn.utils.clip_grad_norm_(self._tuned, CLIP)
+        norm = torch.nn.utils.clip_grad_norm_(self._tuned, CLIP)
+        self._require_number(total, float(norm))
         for group in self._optimiser.param_groups:
             group["lr"] = self._run.learning_rate * schedule(self.progress.step, self._steps)
         self._optimiser.step()
@@ -139,16 +148,19 @@ class Training:
 
     def _loss(self, pack: Pack) -> torch.Tensor:
         """Summed over the pack's labels. Only their positions pass the output layer, the largest of all."""
-        at = torch.from_numpy(np.flatnonzero(pack.labels != IGNORED))
+        at = self._place(np.flatnonzero(pack.labels != IGNORED))
         inner = self._model.get_base_model()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             hidden = inner.model(
-                input_ids=torch.from_numpy(pack.tokens)[None],
-                position_ids=torch.from_numpy(pack.positions)[None],
-                attention_mask=torch.from_numpy(pack.sees)[None, None],
+                input_ids=self._place(pack.tokens)[None],
+                position_ids=self._place(pack.positions)[None],
+                attention_mask=self._place(pack.sees)[None, None],
             ).last_hidden_state
             logits = inner.lm_head(hidden[0, at])
-        return functional.cross_entropy(logits.float(), torch.from_numpy(pack.labels)[at], reduction="sum")
+        return functional.cross_entropy(logits.float(), self._place(pack.labels)[at], reduction="sum")
+
+    def _place(self, values: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(values).to(self._device)
 
     def _validate(self) -> float:
         """The mean loss a token; the adapter is kept when it is the lowest so far."""
@@ -156,12 +168,20 @@ class Training:
         with torch.no_grad():
             total = self._sum(sum(self._loss(pack).item() for pack in self._share(self._validation)))
         loss = total / sum(int((pack.labels != IGNORED).sum()) for pack in self._validation)
+        self._require_number(loss)
         if loss < self.progress.best:
             self.progress.best, self.progress.worse = loss, 0
             self._write_adapter()
         else:
             self.progress.worse += 1
         return loss
+
+    def _require_number(self, *values: float) -> None:
+        if not all(map(math.isfinite, values)):
+            raise CannotTrain(
+                f"After {self.progress.step} of {self._steps} steps the loss is no number any more: the learning rate"
+                f" of {self._run.learning_rate:g} is too high, a tenth of it may do (`--learning-rate`)."
+            )
 
     def _sum(self, value: float) -> float:
         """Over all processes."""
@@ -170,7 +190,9 @@ class Training:
         return float(summed)
 
     def _sum_gradients(self) -> None:
-        """In one message. A process that had no pack in this step adds nothing."""
+        """In one message. A process that had no pack in this step adds nothing; one that is alone has it all."""
+        if self._world == 1:
+            return
         flat = torch.cat([_gradient(weight).flatten() for weight in self._tuned])
         distributed.all_reduce(flat)
         for weight, part in zip(self._tuned, flat.split([weight.numel() for weight in self._tuned]), strict=True):
@@ -183,7 +205,7 @@ class Training:
             write_adapter(path, self._weights(), alpha=alpha, heads=heads, key_heads=key_heads)
 
     def _weights(self) -> dict[str, NDArray[np.float32]]:
-        return {_name(key): weight.detach().float().numpy() for key, weight in self._pairs().items()}
+        return {_name(key): weight.detach().float().cpu().numpy() for key, weight in self._pairs().items()}
 
     def _load_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
         with torch.no_grad():
@@ -210,7 +232,7 @@ class Training:
         path = self._folder / CHECKPOINT
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self._device, weights_only=True)
         with torch.no_grad():
             for key, weight in self._pairs().items():
                 weight.copy_(state["weights"][key])

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tandem.errors import TandemError
 from tandem.settings import Settings
 from tandem.tuning.examples import TuningError
 from tandem.tuning.process import TrainingFailed, find_interpreter, train
@@ -44,6 +45,27 @@ async def test_each_step_is_told_once_also_over_a_crash(folder: RunFolder, stand
     assert card.name == "tickets.1"
     assert "Validation loss: 1.389 at first, 0.944 at best" in card.text
     assert card.licence == "own"
+
+
+async def test_what_would_end_every_try_is_told_with_the_way_on(
+    folder: RunFolder, stand_in: Path, settings: Settings
+) -> None:
+    """As a diverged run does: the next one starts without the fault of the one before."""
+    (folder.path / "diverge").touch()
+    for _ in range(2):
+        with pytest.raises(TuningError, match=r"tickets\.1 cannot be trained\. The loss is no number\.") as failed:
+            await train(folder, stand_in, lambda report: None)
+        assert "`tandem tune run tickets --afresh`" in failed.value.remedy
+    (folder.path / "diverge").unlink()
+    await train(folder, stand_in, lambda report: None)
+    assert finish_run(settings, folder).name == "tickets.1"
+
+
+def test_a_line_that_is_no_report_is_named(folder: RunFolder) -> None:
+    (folder.path / "progress.jsonl").write_text('{"step":1,"steps":2,"tokens":3,"loss":null,"seconds_left":1.0}\n')
+    with pytest.raises(TandemError, match="holds a line that is no report") as refused:
+        read_progress(folder.path)
+    assert "--afresh" in refused.value.remedy
 
 
 async def test_a_run_is_trained_by_one_process_at_a_time(folder: RunFolder, stand_in: Path) -> None:

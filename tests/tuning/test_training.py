@@ -14,7 +14,7 @@ from tandem.models.launch import ensure_model_server
 from tandem.models.weights import describe_weights, fetch_weights
 from tandem.settings import Settings
 from tandem.tuning.lesson import Lesson, write_lessons
-from tandem.tuning.run import ADAPTER, RUN, TRAIN, VALIDATION, Run, read_progress
+from tandem.tuning.run import ADAPTER, FAULT, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
 
 PASSAGE = ("Harbour", "The harbour opens at six. Mia Falk keeps its light, and forty boats lie there in winter.")
 SAID = {"When does it open?": "at six", "Who keeps the light?": "Mia Falk", "How many boats?": "forty"}
@@ -36,7 +36,7 @@ def folder(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(interpreter: Path, module: str, folder: Path) -> str:
+def start(interpreter: Path, module: str, folder: Path, status: int = 0) -> str:
     path = str(Path(__file__).parents[2])
     ended = subprocess.run(
         [interpreter, "-m", module, folder],
@@ -46,12 +46,13 @@ def start(interpreter: Path, module: str, folder: Path) -> str:
         env=os.environ | {"PYTHONPATH": path},
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    return ended.stdout
+    assert ended.returncode == status, ended.stderr[-2000:]
+    return ended.stdout + ended.stderr
 
 
 def test_the_loss_of_a_pack_is_that_of_its_samples(interpreter: Path, folder: Path) -> None:
-    said = json.loads(start(interpreter, "tests.tuning.packed_losses", folder).splitlines()[-1])
+    output = start(interpreter, "tests.tuning.packed_losses", folder)
+    said = json.loads(next(line for line in output.splitlines() if line.startswith('{"packed"')))
     packed, *alone = said["sizes"]
     assert packed < 0.6 * sum(alone)
     assert said["packed"] == pytest.approx(said["alone"], rel=0.01)  # bfloat16
@@ -71,3 +72,33 @@ async def test_what_was_learned_is_served(interpreter: Path, folder: Path, setti
         for lesson in make_lessons():
             deltas = model.chat(lesson.messages[:-1], max_tokens=16, model="harbour")
             assert "".join([delta.text async for delta in deltas]) == lesson.messages[-1].content
+
+
+def change_run(folder: Path, **settings: float | bool) -> None:
+    (folder / RUN).write_text(read_run(folder).model_copy(update=settings).model_dump_json())
+
+
+def test_a_run_that_diverges_ends_with_the_reason(interpreter: Path, folder: Path) -> None:
+    change_run(folder, learning_rate=1e30)
+    start(interpreter, "tandem.tuning.trainer", folder, status=1)
+    assert "the learning rate of 1e+30 is too high" in (folder / FAULT).read_text()
+    assert all(report.loss < 100 for report in read_progress(folder))
+
+
+def test_lessons_that_are_too_long_are_named_and_nothing_to_train_on_ends_the_run(
+    interpreter: Path, folder: Path
+) -> None:
+    long = Lesson(messages=(ChatMessage("user", "\u6f6e " * 900), ChatMessage("assistant", "Yes.")), origin="h", id=41)
+    write_lessons(folder / TRAIN, [*make_lessons(), long])
+    write_lessons(folder / VALIDATION, [])
+    change_run(folder, may_leave_out=False)
+    start(interpreter, "tandem.tuning.trainer", folder, status=1)
+    said = (folder / FAULT).read_text()
+    assert said.startswith("1 lessons of train.jsonl have more than 1,024 tokens: example 41 has ")
+    change_run(folder, may_leave_out=True)
+    output = start(interpreter, "tandem.tuning.trainer", folder, status=1)
+    assert f"Left out: {said}" in output
+    assert (folder / FAULT).read_text() == "There is nothing to stop the training by."
+    write_lessons(folder / TRAIN, [long])
+    start(interpreter, "tandem.tuning.trainer", folder, status=1)
+    assert (folder / FAULT).read_text() == "There is nothing to train on."
