@@ -20,7 +20,7 @@ async def judge(
 
     The server has to know both. Raises what the model client raises; ModelBusy is waited out.
     """
-    base = (await model.describe()).model
+    before = against or (await model.describe()).model
     total = 2 * sum(len(judged.questions) for judged in sets)
     done = 0
     free = asyncio.Semaphore(AT_ONCE)
@@ -36,11 +36,10 @@ async def judge(
     marks: list[tuple[JudgedSet, list[float], list[float]]] = []
     for judged in sets:
         async with asyncio.TaskGroup() as tasks:
-            before, after = (
-                [tasks.create_task(mark(name, asked)) for asked in judged.questions]
-                for name in (against or base, adapter)
+            old, new = (
+                [tasks.create_task(mark(name, asked)) for asked in judged.questions] for name in (before, adapter)
             )
-        marks.append((judged, [task.result() for task in before], [task.result() for task in after]))
+        marks.append((judged, [task.result() for task in old], [task.result() for task in new]))
     return _compare(marks)
 
 

@@ -63,7 +63,7 @@ class Verdict(BaseModel):
 
     @property
     def is_promoted(self) -> bool:
-        return self.passed or self.overridden_by is not None
+        return self.passed or bool(self.overridden_by)
 
     @property
     def summary(self) -> str:
