@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from tandem.cli.workplace import AsJson, begin, open_database, open_model, operator, run
 from tandem.tuning.examples import PROJECT, State, Task
@@ -35,9 +37,11 @@ def add(
     approve: Approve = False,
     as_json: AsJson = False,
 ) -> None:
-    """Propose examples from files. What was added before and did not change is left as it is."""
+    """Propose examples from files. What was added before is left as it is."""
+    from tandem.tuning.examples import check_project_name
     from tandem.tuning.files import read_file
 
+    check_project_name(project)
     drafts = [draft for file in files for draft in read_file(file, licence=licence, author=author)]
     run(_add(drafts, project, task, approve, as_json))
 
@@ -53,21 +57,42 @@ async def _add(drafts: "list[Any]", project: str, task: Task, approve: bool, as_
 
 
 @commands.command("collect")
-def collect(project: Project = PROJECT, approve: Approve = False, as_json: AsJson = False) -> None:
-    """Propose what people approved or corrected in chat, and what changed documents say against the weights."""
-    run(_collect(project, approve, as_json))
+def collect(
+    project: Project = PROJECT,
+    open_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--open", help="An audience whose words everybody may read, such as slack:C0123; may be repeated."
+        ),
+    ] = None,
+    approve: Approve = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose what people approved or corrected in chat, and what changed documents say against the weights.
+
+    What was said before an audience, as in a channel, stays there unless you name it.
+    """
+    run(_collect(project, open_to or [], approve, as_json))
 
 
-async def _collect(project: str, approve: bool, as_json: bool) -> None:
-    from tandem.tuning.collecting import collect_answers, collect_clashes
+async def _collect(project: str, open_to: list[str], approve: bool, as_json: bool) -> None:
+    from tandem.tuning.collecting import collect_answers, collect_clashes, count_closed
     from tandem.tuning.examples import add_examples
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        drafts = [*await collect_answers(database), *await collect_clashes(database)]
+        drafts = [*await collect_answers(database, open_to), *await collect_clashes(database, open_to)]
+        closed = await count_closed(database, open_to)
         by = operator() if approve else None
         added = await add_examples(database, drafts, project=project, task="answers", approved_by=by)
+    if as_json:
+        print(json.dumps({"project": project, "found": len(drafts), "added": added, "left_out": closed}))
+        return
     _tell_added(project, len(drafts), added, approve, as_json)
+    if closed:
+        told = ", ".join(f"{name} ({count})" for name, count in closed.most_common())
+        line = f"Left out is what was said before {told}; `--open NAME` takes in what everybody may read."
+        Console(highlight=False).print(Text(line), soft_wrap=True)
 
 
 @commands.command("draft")
@@ -117,22 +142,31 @@ def _tell_added(project: str, found: int, added: int, approve: bool, as_json: bo
 def review(
     project: Project = PROJECT,
     approve: Annotated[list[int] | None, typer.Option(help="An example's number; may be repeated.")] = None,
+    clear: Annotated[
+        list[int] | None,
+        typer.Option(help="Approve this one, though it looks like instructions to the model; may be repeated."),
+    ] = None,
     reject: Annotated[list[int] | None, typer.Option(help="An example's number; may be repeated.")] = None,
     state: Annotated[State, typer.Option(help="Which to show.")] = "proposed",
     as_json: AsJson = False,
 ) -> None:
     """Approve or reject examples: by their numbers, or one after the other in a terminal."""
-    run(_review(project, approve or [], reject or [], state, as_json))
+    run(_review(project, approve or [], clear or [], reject or [], state, as_json))
 
 
-async def _review(project: str, approve: list[int], reject: list[int], state: State, as_json: bool) -> None:
+async def _review(
+    project: str, approve: list[int], clear: list[int], reject: list[int], state: State, as_json: bool
+) -> None:
     from tandem.tuning.examples import list_examples, review_examples
 
     settings = begin("tune", quiet=True)
     async with open_database(settings) as database:
-        if approve or reject:
-            approved = await review_examples(database, approve, state="approved", by=operator())
-            rejected = await review_examples(database, reject, state="rejected", by=operator())
+        if named := {*approve, *clear, *reject}:
+            _require_known(project, named, await list_examples(database, project))
+            terms: dict[str, Any] = {"project": project, "by": operator()}
+            approved = await review_examples(database, approve, state="approved", **terms)
+            approved += await review_examples(database, clear, state="approved", cleared=True, **terms)
+            rejected = await review_examples(database, reject, state="rejected", **terms)
             print(json.dumps({"approved": approved, "rejected": rejected}) if as_json
                   else f"{approved} approved, {rejected} rejected.")  # fmt: skip
             return
@@ -144,26 +178,65 @@ async def _review(project: str, approve: list[int], reject: list[int], state: St
         else:
             for example in examples:
                 print(
-                    f"{example.id}\t{example.task}\t{example.origin}\t{_line(example.question)}\t{_line(example.answer)}"
+                    f"{example.id}\t{example.task}\t{_line(example.origin)}\t{_line(example.question)}\t{_line(example.answer)}"
                 )
+
+
+def _require_known(project: str, named: set[int], examples: "list[Example]") -> None:
+    from tandem.tuning.examples import TuningError
+
+    if unknown := sorted(named.difference(example.id for example in examples)):
+        raise TuningError(
+            f"{project} has no example {', '.join(map(str, unknown))}; nothing was changed.",
+            remedy="`--project` names another project; with `--json`, `tandem tune review` shows the numbers.",
+        )
 
 
 async def _review_one_by_one(database: "Database", examples: "list[Example]") -> None:
     from tandem.tuning.examples import review_examples
+    from tandem.tuning.injections import find_injections
 
     console = Console(highlight=False)
     for number, example in enumerate(examples, 1):
-        told = f"{example.licence}, by {example.author}, from {example.origin}"
-        console.print(Panel(example.question, title=f"{number} of {len(examples)}: {example.task}", subtitle=told))
-        console.print(example.answer, markup=False)
-        key = typer.prompt("a approve, e edit and approve, r reject, s skip, q quit", default="s").strip().lower()[:1]
+        show_example(console, example, f"{number} of {len(examples)}")
+        keys = {"a": "approve", "e": "edit and approve", "r": "reject", "s": "skip", "q": "quit"}
+        if kinds := find_injections(example.text):
+            console.print(Text(f"It looks like {', '.join(kinds)}."))
+            keys = {"c": "approve, since it is none"} | keys
+        asked = ", ".join(f"{key} {told}" for key, told in keys.items())
+        key = typer.prompt(asked, default="s").strip().lower()[:1]
         if key == "q":
             return
-        if key in "are":
-            answer = typer.prompt("The answer", default=example.answer) if key == "e" else None
-            state: State = "rejected" if key == "r" else "approved"
-            await review_examples(database, [example.id], state=state, by=operator(), answer=answer)
+        if key not in ("a", "c", "e", "r") or key not in keys:
+            continue
+        answer = _ask_for_answer(example) if key == "e" else None
+        state: State = "rejected" if key == "r" else "approved"
+        terms: dict[str, Any] = {"project": example.project, "by": operator(), "cleared": key == "c"}
+        await review_examples(database, [example.id], state=state, answer=answer, **terms)
     console.print("That was all of them.")
+
+
+def _ask_for_answer(example: "Example") -> str:
+    asked: str = typer.prompt("The answer; enter keeps it", default=example.answer, show_default=False)
+    return asked.strip() or example.answer
+
+
+def show_example(console: Console, example: "Example", title: str) -> None:
+    """All of its words as they are: no markup, and what no screen shows by its code."""
+    told = f"{example.licence}, by {example.author}, from {example.origin}"
+    for turn in example.messages[:-2]:
+        console.print(_show(f"{turn.role}: {turn.content}"), style="dim")
+    title = f"{title}: {example.task}"
+    console.print(Panel(_show(example.question), title=_show(title), subtitle=_show(told)))
+    console.print(_show(example.answer))
+
+
+def _show(text: str) -> Text:
+    return Text("".join(f"\\u{ord(char):04x}" if _is_hidden(char) else char for char in text))
+
+
+def _is_hidden(char: str) -> bool:
+    return char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 @commands.command("check")
@@ -222,7 +295,7 @@ async def _list(as_json: bool) -> None:
     console = Console(highlight=False)
     table = Table("project", "task", "state", "examples", "origins", box=None)
     for count in counts:
-        table.add_row(count.project, count.task, count.state, str(count.examples), str(count.origins))
+        table.add_row(Text(count.project), count.task, count.state, str(count.examples), str(count.origins))
     console.print(table)
     for one in runs:
         verdict = judged.get(one.name)

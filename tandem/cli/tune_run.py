@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -19,42 +20,65 @@ if TYPE_CHECKING:
     from tandem.tuning.split import Side
     from tandem.tuning.verdict import Verdict
 
+
+def _require_name(name: str | None) -> str | None:
+    if name is not None and not name.strip():
+        raise typer.BadParameter("give the name of whoever answers for it.")
+    return name.strip() if name else None
+
+
+def _require_rate(rate: float | None) -> float | None:
+    if rate is not None and not 0 < rate <= 1:
+        raise typer.BadParameter("give a number above 0, 1 at most, such as 1e-4.")
+    return rate
+
+
 Override = Annotated[
     str | None,
-    typer.Option(help="Your name: put it in service whatever the gate says, and answer for it."),
+    typer.Option(
+        callback=_require_name, help="Your name: put it in service whatever the gate says, and answer for it."
+    ),
 ]
 
 
 def train(
     project: Annotated[str, typer.Argument(help="The project whose approved examples are trained on.")],
-    seed: Annotated[int, typer.Option(help="The same seed and examples make the same adapter.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed and examples make the same adapter; 0 by default.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most; it ends early when nothing is gained.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0, help="A low one keeps more of what was.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(callback=_require_rate, help="A low one keeps more of what was.")
+    ] = None,
     afresh: Annotated[bool, typer.Option("--afresh", help="Begin a new run rather than go on with one.")] = False,
     override: Override = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check, train, judge, and put the adapter in service if it is better. A run that was broken off goes on."""
+    """Check, train, judge, and put the adapter in service if it is better. A run that was broken off goes on, if the
+    examples and settings are what they were."""
     run(_train(project, {"seed": seed, "epochs": epochs, "learning_rate": learning_rate}, afresh, override, as_json))
 
 
 async def _train(
     project: str, wished: dict[str, int | float | None], afresh: bool, override: str | None, as_json: bool
 ) -> None:
+    from tandem.tuning.examples import check_project_name
     from tandem.tuning.process import find_interpreter
     from tandem.tuning.process import train as run_trainer
-    from tandem.tuning.runs import begin_run, finish_run, list_runs
+    from tandem.tuning.runs import begin_run, check_resumable, finish_run, list_runs
 
     settings = begin("tune", quiet=True)
+    check_project_name(project)
     console = Console(stderr=True, highlight=False)
     async with open_database(settings) as database:
         interpreter = find_interpreter(settings)
         open_runs = [one for one in list_runs(settings, project) if not one.is_trained]
+        split = await _split(database, settings, project)
         if open_runs and not afresh:
             folder = open_runs[-1]
+            check_resumable(settings, folder, split, wished)
             console.print(f"{folder.name} was broken off; it goes on.", markup=False)
         else:
-            split = await _split(database, settings, project)
             folder = begin_run(settings, project, split, wished)
         with _progress(as_json) as bar:
             task = bar.add_task(f"Training {folder.name}", total=None, told="reading the weights")
@@ -135,10 +159,10 @@ async def _judge(
 def show_verdict(verdict: "Verdict") -> None:
     console = Console(highlight=False)
     before = verdict.against or "the base"
-    table = Table("set", "questions", before, verdict.adapter, "difference, 95%", "", box=None)
+    table = Table("set", "questions", escape(before), escape(verdict.adapter), "difference, 95%", "", box=None)
     for one in verdict.comparisons:
         gain = f"{one.after - one.before:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
-        table.add_row(one.set, str(one.questions), f"{one.before:.3f}", f"{one.after:.3f}", gain, one.word)
+        table.add_row(escape(one.set), str(one.questions), f"{one.before:.3f}", f"{one.after:.3f}", gain, one.word)
     console.print(table)
     console.print(verdict.summary, markup=False)
 
@@ -155,7 +179,8 @@ def _draw(folder: "RunFolder") -> None:
 
 
 def _progress(as_json: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+    told = TextColumn("{task.fields[told]}", markup=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), told)
     return Progress(*columns, console=Console(stderr=True), disable=as_json, transient=True)
 
 

@@ -2,25 +2,28 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.support import find_numbers
 from tandem.db.pool import Database
 from tandem.settings import Settings
 from tandem.tuning.examples import QUERIES, Example, Task, TuningError, list_examples
-from tandem.tuning.injections import find_injections
+from tandem.tuning.gate import FEWEST_HELD_OUT, FEWEST_HELD_OUT_ORIGINS
+from tandem.tuning.injections import UNREADABLE, find_injections
 from tandem.tuning.personal_data import find_personal_data
+from tandem.tuning.run import LONGEST_LESSON
 from tandem.tuning.sets import list_tests
 from tandem.tuning.similarity import find_matches, find_pairs, normalise
+from tandem.tuning.split import Side, read_sides
+from tandem.tuning.tokens import open_counter
 
 FEWEST: dict[Task, int] = {"answers": 100, "labels": 40, "format": 40, "tone": 40, "language": 40}
 """Approved examples of a task, if there are any."""
 FEWEST_OF_LABEL = 5
 FEWEST_ORIGINS = 10
 """Of which two or more are held out."""
-LONGEST = 3_500
-"""Characters; a lesson of more than 1,024 tokens is not trained on."""
+_USES: dict[Side, str] = {"train": "train on", "validation": "stop the training by"}
 NAMED = 5
 """Examples that a line names."""
 _QUESTION = re.compile(r"^Question:", re.MULTILINE)
@@ -52,28 +55,60 @@ class ExamplesRefused(TuningError):
 
 def check_examples(examples: Sequence[Example], settings: Settings, tests: Sequence[str]) -> tuple[Finding, ...]:
     """`examples` are the approved ones of a project; `tests` the questions that adapters are judged by."""
-    return (
-        _check_number(examples),
-        _check_duplicates(examples),
-        _check_contradictions(examples),
-        _check_each("personal data", examples, find_personal_data),
-        _check_licences(examples, settings),
-        _check_each("instructions to the model", examples, find_injections),
-        _check_leaks(examples, tests),
-        _check_each("texts too long", examples, _find_excess),
-    )
+    with open_counter(settings) as count_tokens:
+        return (
+            _check_number(examples),
+            _check_duplicates(examples),
+            _check_contradictions(examples),
+            _check_each("personal data", examples, lambda one: find_personal_data(one.text)),
+            _check_licences(examples, settings),
+            _check_each("instructions to the model", examples, _find_uncleared),
+            _check_leaks("test questions", examples, tests, "a question that adapters are judged by"),
+            _check_each("texts too long", examples, lambda one: _find_excess(count_tokens(one))),
+        )
 
 
 async def check_project(
     database: Database, settings: Settings, project: str
 ) -> tuple[list[Example], tuple[Finding, ...]]:
     """The approved examples of a project, and what is found in them. Raises DataError for a file of held-out questions
-    that cannot be read."""
+    that cannot be read, and WeightsError."""
     examples = await list_examples(database, project, "approved")
+    sides = await read_sides(database, project, examples)
+    return examples, (
+        *check_examples(examples, settings, list_tests(settings)),
+        _check_sides(examples, sides),
+        await _check_elsewhere(database, project, [one for one in examples if sides[one.origin] != "held-out"]),
+        await _check_documents(database, project),
+    )
+
+
+def _check_sides(examples: Sequence[Example], sides: Mapping[str, Side]) -> Finding:
+    """Whether the split leaves something on each side, and enough to judge by."""
+    counts = Counter(sides[example.origin] for example in examples)
+    origins = sum(side == "held-out" for side in sides.values())
+    faults = [f"none is left to {use}" for side, use in _USES.items() if not counts[side]]
+    if counts["held-out"] < FEWEST_HELD_OUT or origins < FEWEST_HELD_OUT_ORIGINS:
+        faults.append(
+            f"{counts['held-out']} of {origins} origins are held out to judge by, {FEWEST_HELD_OUT} of"
+            f" {FEWEST_HELD_OUT_ORIGINS} are the least"
+        )
+    if faults:
+        return Finding("enough to judge by", False, f"Too few: {'; '.join(faults)}. Bring examples of more origins.")
+    return Finding("enough to judge by", True, f"Enough to judge by: {counts['held-out']}, from {origins} origins.")
+
+
+async def _check_elsewhere(database: Database, project: str, examples: Sequence[Example]) -> Finding:
+    """Whether one that is not held out here is held out of another project."""
+    rows = await database.fetch_all(QUERIES["list_held_elsewhere"], {"project": project})
+    asked = [_split_passages(row["messages"][-2]["content"])[1] for row in rows]
+    return _check_leaks("held out elsewhere", examples, asked, "a question that another project holds out")
+
+
+async def _check_documents(database: Database, project: str) -> Finding:
     outdated = [row["id"] for row in await database.fetch_all(QUERIES["list_outdated"], {"project": project})]
     fault = f"{len(outdated)} examples were made from documents that changed or went since"
-    current = _finding("outdated documents", tuple(outdated), fault, map(str, outdated[:NAMED]))
-    return examples, (*check_examples(examples, settings, list_tests(settings)), current)
+    return _finding("outdated documents", tuple(outdated), fault, map(str, outdated[:NAMED]))
 
 
 def _check_number(examples: Sequence[Example]) -> Finding:
@@ -142,8 +177,8 @@ def _answer(example: Example) -> str:
     return normalise(example.answer) or example.answer
 
 
-def _check_each(check: str, examples: Sequence[Example], find: Callable[[str], tuple[str, ...]]) -> Finding:
-    found = {example.id: kinds for example in examples if (kinds := find(example.text))}
+def _check_each(check: str, examples: Sequence[Example], find: Callable[[Example], tuple[str, ...]]) -> Finding:
+    found = {example.id: kinds for example in examples if (kinds := find(example))}
     named = [f"{', '.join(kinds)} in {identity}" for identity, kinds in list(found.items())[:NAMED]]
     return _finding(check, tuple(found), f"{len(found)} examples hold {check}", named)
 
@@ -159,7 +194,7 @@ def _check_licences(examples: Sequence[Example], settings: Settings) -> Finding:
     return _finding("licences", ids, f"{len(ids)} examples have a licence that TANDEM_TRAINING_LICENCES lacks", named)
 
 
-def _check_leaks(examples: Sequence[Example], tests: Sequence[str]) -> Finding:
+def _check_leaks(check: str, examples: Sequence[Example], tests: Sequence[str], kind: str) -> Finding:
     """Whether one is asked in nearly the same words, passages left out, or stands as a line in what is asked."""
     known = {normalise(test) for test in tests}
     said = [(at, turn.content) for at, one in enumerate(examples) for turn in one.messages[:-1] if turn.role == "user"]
@@ -168,13 +203,16 @@ def _check_leaks(examples: Sequence[Example], tests: Sequence[str]) -> Finding:
         at for at, text in said if any(normalise(line.removeprefix("Question:")) in known for line in text.splitlines())
     }
     ids = tuple(examples[at].id for at in sorted(leaked))
-    return _finding(
-        "test questions", ids, f"{len(ids)} examples hold a question that adapters are judged by", map(str, ids[:NAMED])
-    )
+    return _finding(check, ids, f"{len(ids)} examples hold {kind}", map(str, ids[:NAMED]))
 
 
-def _find_excess(text: str) -> tuple[str, ...]:
-    return (f"{len(text):,} characters of {LONGEST:,}",) if len(text) > LONGEST else ()
+def _find_uncleared(example: Example) -> tuple[str, ...]:
+    """A person's word counts, but for what no person can read."""
+    return tuple(kind for kind in find_injections(example.text) if not example.cleared_by or kind in UNREADABLE)
+
+
+def _find_excess(tokens: int) -> tuple[str, ...]:
+    return (f"{tokens:,} tokens of {LONGEST_LESSON:,}",) if tokens > LONGEST_LESSON else ()
 
 
 def _said(example: Example) -> str:

@@ -1,6 +1,11 @@
-"""Examples from chat: answers that people approved or corrected, and what documents said against the weights."""
+"""Examples from chat: answers that people approved or corrected, and what documents said against the weights.
 
-from collections.abc import Mapping, Sequence
+An adapter speaks to all, so what was said before an audience (in a channel, a direct message) stays there, unless
+whoever runs Tandem says that everybody may read along: no surface tells whether a channel is private.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from graph.answers import Citation, cited_documents
@@ -20,21 +25,30 @@ ANYBODY = Viewer(ANYWHERE)
 OWN, UNKNOWN = "own", "unknown"
 
 
-async def collect_answers(database: Database) -> list[Draft]:
-    """A correction counts more than a thumb. Left out are answers on documents that not everybody may see now."""
+async def collect_answers(database: Database, open_to: Collection[str] = ()) -> list[Draft]:
+    """A correction counts more than a thumb. `open_to`: audiences whose words everybody may read. Left out is what was
+    said before any other, and answers on documents that not everybody may see now."""
+    appraised = await list_appraised(database)
+    audiences = await _list_audiences(database, appraised)
     drafts = []
-    for appraised in await list_appraised(database):
-        documents = cited_documents(appraised.citations)
+    for one in appraised:
+        documents = cited_documents(one.citations)
         standings = await find_standings(database, ANYBODY, documents)
-        if len(standings) < len(documents):
-            continue
-        drafts.append(_draft(appraised, standings))
+        if _is_open(audiences.get(one.id), open_to) and len(standings) == len(documents):
+            drafts.append(_draft(one, standings))
     return drafts
 
 
-async def collect_clashes(database: Database) -> list[Draft]:
-    """What a document says that the weights contradicted, as an answer from memory. Left out are documents that not
-    everybody may see, and those that were read in again since."""
+async def count_closed(database: Database, open_to: Collection[str] = ()) -> Counter[str]:
+    """How many answers that people approved or corrected are left out since they were given before an audience, by each
+    that keeps them so."""
+    audiences = await _list_audiences(database, await list_appraised(database))
+    return Counter(name for before in audiences.values() for name in set(before or ()).difference(open_to))
+
+
+async def collect_clashes(database: Database, open_to: Collection[str] = ()) -> list[Draft]:
+    """What a document says that the weights contradicted, as an answer from memory. Left out are questions that were
+    asked before an audience, documents that not everybody may see, and those that were read in again since."""
     clashes = await database.fetch_all(QUERIES["list_clashes"])
     standings = await find_standings(database, ANYBODY, [clash["document_id"] for clash in clashes])
     return [
@@ -47,8 +61,18 @@ async def collect_clashes(database: Database) -> list[Draft]:
             documents=(_note(page, page.revision, page.indexed_at),),
         )
         for clash in clashes
-        if (page := standings.get(clash["document_id"])) and page.revision
+        if (page := standings.get(clash["document_id"])) and page.revision and _is_open(clash["audiences"], open_to)
     ]
+
+
+async def _list_audiences(database: Database, appraised: Sequence[Appraised]) -> dict[str, list[str] | None]:
+    rows = await database.fetch_all(QUERIES["list_audiences"], {"ids": [one.id for one in appraised]})
+    return {row["id"]: row["audiences"] for row in rows}
+
+
+def _is_open(audiences: Collection[str] | None, open_to: Collection[str]) -> bool:
+    """Answers from before audiences were kept (None) may have been given anywhere."""
+    return audiences is not None and set(audiences).issubset(open_to)
 
 
 def _draft(appraised: Appraised, standings: Mapping[int, Standing]) -> Draft:

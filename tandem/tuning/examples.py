@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, mode
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
 from tandem.errors import TandemError
+from tandem.models.adapters import NAME
 from tandem.models.snapshot import SeenDocument
 
 Task = Literal["answers", "labels", "format", "tone", "language"]
@@ -41,12 +42,13 @@ class Turn(BaseModel):
 
 class Draft(BaseModel):
     """An example that is not stored yet. The turns alternate, begin with the user's (after at most one of the system's)
-    and end with the assistant's."""
+    and end with the assistant's. What has no `place` of its own (an answer, a revision of a page) is known by its words
+    and its origin."""
 
     model_config = ConfigDict(frozen=True)
 
     messages: tuple[Turn, ...]
-    place: str
+    place: str | None = None
     origin: Text
     licence: Text
     author: Text
@@ -87,6 +89,8 @@ class Example(Draft):
     added_at: datetime
     reviewed_by: str | None = None
     reviewed_at: datetime | None = None
+    cleared_by: str | None = None
+    """Who says that its words, which look like instructions to the model, are none."""
 
 
 class Count(BaseModel):
@@ -112,8 +116,9 @@ def join_licences(licences: Iterable[str]) -> str:
 async def add_examples(
     database: Database, drafts: Sequence[Draft], *, project: str, task: Task, approved_by: str | None = None
 ) -> int:
-    """Proposes them, or approves them at once; returns how many are new or changed since they were added before. What
-    changed is to be reviewed again, what did not keeps its state."""
+    """Proposes them, or approves them at once; returns how many are new or have other words than before. What changed
+    is to be reviewed again, what did not keeps its state. Raises TuningError for a name that no adapter can have."""
+    check_project_name(project)
     changed = 0
     async with database.transaction() as connection:
         for draft in drafts:
@@ -126,6 +131,7 @@ async def add_examples(
                 "reviewed_by": approved_by,
             } | draft.model_dump(include={"place", "origin", "licence", "author"})
             changed += (await connection.execute(QUERIES["add_example"], parameters)).rowcount
+            await connection.execute(QUERIES["note_terms"], parameters)
     return changed
 
 
@@ -136,11 +142,35 @@ async def list_examples(database: Database, project: str, state: State | None = 
 
 
 async def review_examples(
-    database: Database, ids: Sequence[int], *, state: State, by: str, answer: str | None = None
+    database: Database,
+    ids: Sequence[int],
+    *,
+    project: str,
+    state: State,
+    by: str,
+    answer: str | None = None,
+    cleared: bool = False,
 ) -> int:
-    """Approves or rejects; with an `answer`, which replaces what is there, one. Returns how many there are of those."""
-    parameters = {"ids": list(ids), "state": state, "by": by, "answer": None if answer is None else json.dumps(answer)}
+    """Approves or rejects; with an `answer`, which replaces what is there, one. `cleared`: they are no instructions to
+    the model, whatever they look like. Returns how many of those the project has."""
+    parameters = {
+        "project": project,
+        "ids": list(ids),
+        "state": state,
+        "by": by,
+        "answer": None if answer is None else json.dumps(answer),
+        "cleared": cleared,
+    }
     return await database.execute(QUERIES["review_examples"], parameters)
+
+
+def check_project_name(project: str) -> None:
+    """Raises TuningError, long before there is an adapter to name."""
+    if not NAME.fullmatch(f"{project}.999"):
+        raise TuningError(
+            f"“{project}” is no name for a project: its adapters are named after it.",
+            remedy="Use letters, digits, dots, dashes and underscores, 60 at most, and begin with a letter or a digit.",
+        )
 
 
 async def count_examples(database: Database) -> list[Count]:

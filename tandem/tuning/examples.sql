@@ -1,32 +1,40 @@
 -- name: add_example
--- why: what was added before from the same place is the same example; one whose words changed there needs a person again, and
--- what a person edited since stays. So its words are compared as they were added.
+-- why: what was added before from the same place is the same example; what names no place is known by its words and origin, so
+-- that another line or file of the same changes nothing. One whose words changed there needs a person again, and what a person
+-- edited since stays. So its words are compared as they were added.
 INSERT INTO examples (project, task, messages, added_hash, place, origin, licence, author, documents, state, reviewed_by,
     reviewed_at)
-VALUES (%(project)s, %(task)s, %(messages)s::jsonb, md5(%(messages)s::jsonb::text), %(place)s, %(origin)s, %(licence)s,
-        %(author)s, %(documents)s::jsonb, %(state)s, %(reviewed_by)s,
+VALUES (%(project)s, %(task)s, %(messages)s::jsonb, md5(%(messages)s::jsonb::text),
+        coalesce(%(place)s::text, 'words:' || %(origin)s::text || ':' || md5(%(messages)s::jsonb::text)), %(origin)s,
+        %(licence)s, %(author)s, %(documents)s::jsonb, %(state)s, %(reviewed_by)s,
         CASE WHEN %(reviewed_by)s::text IS NOT NULL THEN now() END)
-ON CONFLICT (project, place) DO UPDATE SET task = excluded.task, messages = excluded.messages,
-    added_hash = excluded.added_hash, origin = excluded.origin, licence = excluded.licence, author = excluded.author,
-    documents = excluded.documents, state = excluded.state, reviewed_by = excluded.reviewed_by,
-    reviewed_at = excluded.reviewed_at, added_at = now()
-WHERE (examples.added_hash, examples.origin, examples.licence, examples.task)
-    IS DISTINCT FROM (excluded.added_hash, excluded.origin, excluded.licence, excluded.task)
-    OR (examples.state = 'proposed' AND excluded.state = 'approved')
+ON CONFLICT (project, place) DO UPDATE SET messages = excluded.messages, added_hash = excluded.added_hash,
+    origin = excluded.origin, documents = excluded.documents, state = excluded.state, reviewed_by = excluded.reviewed_by,
+    reviewed_at = excluded.reviewed_at, cleared_by = NULL, added_at = now()
+WHERE examples.added_hash <> excluded.added_hash OR (examples.state = 'proposed' AND excluded.state = 'approved')
+
+-- name: note_terms
+-- why: another task, licence or author leaves the words as they are, and what a person made of them
+UPDATE examples SET task = %(task)s, licence = %(licence)s, author = %(author)s
+WHERE project = %(project)s
+    AND place = coalesce(%(place)s::text, 'words:' || %(origin)s::text || ':' || md5(%(messages)s::jsonb::text))
+    AND (task, licence, author) IS DISTINCT FROM (%(task)s, %(licence)s, %(author)s)
 
 -- name: list_examples
 -- why: for review, checks and training, oldest first
-SELECT id, project, task, messages, place, origin, licence, author, documents, state, added_at, reviewed_by, reviewed_at
+SELECT id, project, task, messages, place, origin, licence, author, documents, state, added_at, reviewed_by, reviewed_at,
+    cleared_by
 FROM examples
 WHERE project = %(project)s AND (%(state)s::text IS NULL OR state = %(state)s)
 ORDER BY id
 
 -- name: review_examples
--- why: a person's word; an answer that the person wrote anew takes the place of the last turn
+-- why: a person's word; an answer that the person wrote anew takes the place of the last turn, and nobody cleared that yet
 UPDATE examples SET state = %(state)s, reviewed_by = %(by)s, reviewed_at = now(),
+    cleared_by = CASE WHEN %(cleared)s THEN %(by)s WHEN %(answer)s::text IS NULL THEN cleared_by END,
     messages = CASE WHEN %(answer)s::text IS NULL THEN messages
         ELSE jsonb_set(messages, ARRAY[(jsonb_array_length(messages) - 1)::text, 'content'], %(answer)s::jsonb) END
-WHERE id = ANY (%(ids)s)
+WHERE project = %(project)s AND id = ANY (%(ids)s)
 
 -- name: count_examples
 -- why: what there is to train on, at a glance
@@ -54,9 +62,18 @@ FROM verdicts ORDER BY adapter, id DESC
 -- name: list_clashes
 -- why: what the documents said where the weights said something else. One whose page was read in again since may say something
 -- else by now, and is noticed again if the weights still do.
-SELECT k.answer_id AS id, a.standalone AS question, k.from_documents AS answer, k.adapter, k.document_id
+SELECT k.answer_id AS id, a.standalone AS question, k.from_documents AS answer, k.adapter, k.document_id, a.audiences
 FROM clashes k JOIN answers a ON a.id = k.answer_id JOIN standings s ON s.id = k.document_id
 WHERE s.indexed_at <= k.noticed_at ORDER BY k.noticed_at
+
+-- name: list_audiences
+-- why: before whom answers were given; NULL where nobody kept it
+SELECT id, audiences FROM answers WHERE id = ANY (%(ids)s)
+
+-- name: list_held_elsewhere
+-- why: what other projects' adapters are judged by
+SELECT e.project, e.messages FROM examples e JOIN example_sides s USING (project, origin)
+WHERE e.project <> %(project)s AND e.state = 'approved' AND s.side = 'held-out'
 
 -- name: list_outdated
 -- why: approved examples made from content that no document has any more, or that has expired: they would teach what was

@@ -1,6 +1,7 @@
 """Examples from files: JSON lines in chat form, or a table with the columns `question` and `answer`."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -29,10 +30,9 @@ class Line(BaseModel):
     licence: str | None = None
     author: str | None = None
 
-    def draft(self, path: Path, number: int, *, licence: str, author: str) -> Draft:
+    def draft(self, path: Path, *, licence: str, author: str) -> Draft:
         return Draft(
             messages=self.messages if self.messages is not None else converse(self.question, self.answer),
-            place=f"{path.name}:{number}",
             origin=self.origin or path.name,
             licence=self.licence or licence,
             author=self.author or author,
@@ -56,8 +56,9 @@ def read_file(path: Path, *, licence: str, author: str) -> list[Draft]:
     drafts: list[Draft] = []
     number = 0
     try:
-        for number, row in _read_table(text) if path.suffix.lower() in (".csv", ".tsv") else _read_lines(text):
-            drafts.append(Line.model_validate(row).draft(path, number, licence=licence, author=author))
+        rows = _read_table(text) if path.suffix.lower() in (".csv", ".tsv") else _read_lines(text)
+        for number, row in rows:  # noqa: B007 - the errors name it
+            drafts.append(Line.model_validate(row).draft(path, licence=licence, author=author))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -70,16 +71,16 @@ def read_file(path: Path, *, licence: str, author: str) -> list[Draft]:
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, object]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    """Only a newline ends a line: a text may hold other characters that `splitlines` takes for one, such as U+2028."""
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, from_json(line)
 
 
 def _read_table(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The first line names the columns; of others than those that are known nothing is taken."""
-    lines = text.splitlines(keepends=True)
-    delimiter = max(DELIMITERS, key=(lines[0] if lines else "").count)
-    reader = csv.DictReader(lines, delimiter=delimiter)
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     for row in reader:
         cells = {(name or "").strip().lower(): cell for name, cell in row.items() if isinstance(cell, str)}
         yield reader.line_num, {name: cell for name, cell in cells.items() if name in Line.model_fields and cell}

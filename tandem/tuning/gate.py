@@ -13,7 +13,7 @@ from tandem.tuning.judging import OnProgress, judge
 from tandem.tuning.sets import JudgedSet
 from tandem.tuning.verdict import Verdict, keep_verdict
 
-FEWEST_HELD_OUT, FEWEST_ORIGINS = 8, 2
+FEWEST_HELD_OUT, FEWEST_HELD_OUT_ORIGINS = 8, 2
 """Examples, and origins of theirs; fewer show nothing."""
 
 
@@ -37,10 +37,10 @@ async def pass_gate(
     if before == card:
         raise TuningError(f"{card.name} is in service already.", remedy="`tandem model rollback` takes it out.")
     held_out = [group for one in sets if one.is_own for group in one.groups]
-    if len(held_out) < FEWEST_HELD_OUT or len(set(held_out)) < FEWEST_ORIGINS:
+    if len(held_out) < FEWEST_HELD_OUT or len(set(held_out)) < FEWEST_HELD_OUT_ORIGINS:
         raise TuningError(
             f"{card.name} is judged by {len(held_out)} held-out examples of {len(set(held_out))} origins;"
-            f" {FEWEST_HELD_OUT} of {FEWEST_ORIGINS} are the least.",
+            f" {FEWEST_HELD_OUT} of {FEWEST_HELD_OUT_ORIGINS} are the least.",
             remedy="Add examples of more origins and run again.",
         )
     against = before.name if before else None

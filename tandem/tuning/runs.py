@@ -16,9 +16,9 @@ from tandem.models.client import ChatMessage
 from tandem.models.snapshot import Snapshot
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
-from tandem.tuning.examples import Example, TuningError, join_licences
-from tandem.tuning.lesson import Lesson, write_lessons
-from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress
+from tandem.tuning.examples import Example, TuningError, check_project_name, join_licences
+from tandem.tuning.lesson import Lesson, read_lessons, write_lessons
+from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
 from tandem.tuning.split import Side
 
 HELD_OUT, DRAFT, CARD, LOG = "held_out.json", "draft.json", "card.json", "trainer.log"
@@ -28,6 +28,8 @@ EPOCHS = 6
 """At most: teams bring few examples, and training ends early when nothing is gained."""
 STEPS_IN_EPOCH = 8
 """At least: a small set is cut into small steps."""
+Wished = Mapping[str, int | float | None]
+"""Of a run's settings `seed`, `epochs` and `learning_rate` those that somebody named; None for the others."""
 _EXAMPLES = TypeAdapter(tuple[Example, ...])
 
 
@@ -86,8 +88,8 @@ class RunFolder:
 
 def list_runs(settings: Settings, project: str) -> list[RunFolder]:
     """By number."""
-    found = [path for path in _home(settings).glob(f"{project}.*") if (path / RUN).exists()]
-    return [RunFolder(path) for path in sorted(found, key=_number)]
+    found = [RunFolder(path) for path in _home(settings).glob("*") if (path / RUN).exists()]
+    return sorted((one for one in found if one.project == project), key=lambda one: _number(one.path))
 
 
 def find_run(settings: Settings, adapter: str) -> RunFolder:
@@ -110,27 +112,13 @@ def list_taught(settings: Settings, project: str) -> dict[str, RunFolder]:
     return found
 
 
-def begin_run(
-    settings: Settings, project: str, split: Mapping[Side, Sequence[Example]], wished: Mapping[str, int | float | None]
-) -> RunFolder:
-    """`wished`: seed, epochs, learning_rate, where they are not None.
-
-    A new folder, there in one step. Training goes on from the adapter in service, so that what that one can do is
-    kept; the base itself never changes."""
-    registry, weights = Adapters(settings), describe_weights(settings)
-    before = registry.in_service(weights["digest"])
-    start = registry.file(before, on_gpu=True) if before else None
-    tokens = sum(len(example.text) for example in split["train"]) // 4
-    run = Run(
-        base=Path(weights["file"]),
-        start=start,
-        rank=_read_rank(start) if start else RANK,
-        step_tokens=min(4096, max(512, tokens // STEPS_IN_EPOCH)),
-        **{"epochs": EPOCHS} | {name: value for name, value in wished.items() if value is not None},
-    )
+def begin_run(settings: Settings, project: str, split: Mapping[Side, Sequence[Example]], wished: Wished) -> RunFolder:
+    """A new folder, there in one step. Training goes on from the adapter in service, so that what that one can do is
+    kept; the base itself never changes. Raises TuningError for a name that no adapter can have."""
+    check_project_name(project)
     number = max((_number(one.path) for one in list_runs(settings, project)), default=0) + 1
     path = _home(settings) / f"{project}.{number}"
-    draft = _draft_card(path.name, weights, split, run, before)
+    run, draft = _plan(settings, path.name, split, wished)
     partial = path.with_name(f".{path.name}")
     partial.mkdir(parents=True, exist_ok=True)
     write_lessons(partial / TRAIN, _teach(split["train"]))
@@ -140,6 +128,63 @@ def begin_run(
     (partial / RUN).write_text(run.model_dump_json(indent=2))
     partial.rename(path)
     return RunFolder(path)
+
+
+def check_resumable(
+    settings: Settings, folder: RunFolder, split: Mapping[Side, Sequence[Example]], wished: Wished
+) -> None:
+    """Raises TuningError, which tells what differs, unless the run is the one that would be begun now. Settings that
+    nobody names stay as the run has them."""
+    if changes := [*_list_changes(settings, folder, split, wished)]:
+        raise TuningError(
+            f"{folder.name} was broken off, and is not what would be trained now: {'; '.join(changes)}.",
+            remedy=f"`tandem tune run {folder.project} --afresh` begins anew.",
+        )
+
+
+def _list_changes(
+    settings: Settings, folder: RunFolder, split: Mapping[Side, Sequence[Example]], wished: Wished
+) -> Iterator[str]:
+    kept, kept_draft = read_run(folder.path), Card.model_validate_json((folder.path / DRAFT).read_text())
+    settled = {name: getattr(kept, name) if value is None else value for name, value in wished.items()}
+    run, draft = _plan(settings, folder.name, split, settled)
+    for name, value in settled.items():
+        if value != getattr(kept, name):
+            yield f"{name.replace('_', ' ')} {value} instead of {getattr(kept, name)}"
+    if (draft.base_digest, draft.before) != (kept_draft.base_digest, kept_draft.before):
+        yield f"it would go on from {draft.before or draft.base} instead of {kept_draft.before or kept_draft.base}"
+    had: dict[Side, Counter[Lesson]] = {
+        "train": Counter(read_lessons(folder.path / TRAIN)),
+        "validation": Counter(read_lessons(folder.path / VALIDATION)),
+        "held-out": Counter(_teach(folder.held_out)),
+    }
+    for side, lessons in had.items():
+        now = Counter(_teach(split[side]))
+        if now != lessons:
+            yield f"{side}: {(now - lessons).total()} examples are new, {(lessons - now).total()} went"
+    tasks = [{one.id: one.task for one in examples} for examples in (folder.held_out, split["held-out"])]
+    terms = [(card.licence, card.snapshot and card.snapshot.documents) for card in (kept_draft, draft)]
+    if tasks[0] != tasks[1] or terms[0] != terms[1]:
+        yield "its examples have other tasks, licences or documents"
+    if (kept.may_leave_out, kept.pack_tokens) != (run.may_leave_out, run.pack_tokens):
+        yield "another version of Tandem prepared it"
+
+
+def _plan(settings: Settings, name: str, split: Mapping[Side, Sequence[Example]], wished: Wished) -> tuple[Run, Card]:
+    """What the run of that name is to do, and the card of its adapter as far as it is known."""
+    registry, weights = Adapters(settings), describe_weights(settings)
+    before = registry.in_service(weights["digest"])
+    start = registry.file(before, on_gpu=True) if before else None
+    tokens = sum(len(example.text) for example in split["train"]) // 4
+    run = Run(
+        base=Path(weights["file"]),
+        start=start,
+        rank=_read_rank(start) if start else RANK,
+        step_tokens=min(4096, max(512, tokens // STEPS_IN_EPOCH)),
+        may_leave_out=False,
+        **{"epochs": EPOCHS} | {name: value for name, value in wished.items() if value is not None},
+    )
+    return run, _draft_card(name, weights, split, run, before)
 
 
 def take_snapshot(examples: Sequence[Example], before: Card | None) -> Snapshot:
@@ -188,7 +233,7 @@ def _draft_card(
 def _teach(examples: Sequence[Example]) -> Iterator[Lesson]:
     for example in examples:
         messages = tuple(ChatMessage(turn.role, turn.content) for turn in example.messages)
-        yield Lesson(messages=messages, origin=example.origin)
+        yield Lesson(messages=messages, origin=example.origin, id=example.id)
 
 
 def _read_rank(adapter: Path) -> int:

@@ -14,14 +14,19 @@ SHARES: Mapping[Side, float] = {"train": 0.65, "validation": 0.1, "held-out": 0.
 
 async def split_examples(database: Database, project: str, examples: Sequence[Example]) -> dict[Side, list[Example]]:
     """An origin that was on a side before stays there; new ones go where most is missing, and are remembered."""
-    rows = await database.fetch_all(QUERIES["list_sides"], {"project": project})
-    sides = assign_sides(examples, {row["origin"]: row["side"] for row in rows})
+    sides = await read_sides(database, project, examples)
     for origin, side in sides.items():
         await database.execute(QUERIES["add_side"], {"project": project, "origin": origin, "side": side})
     split: dict[Side, list[Example]] = {side: [] for side in get_args(Side)}
     for example in examples:
         split[sides[example.origin]].append(example)
     return split
+
+
+async def read_sides(database: Database, project: str, examples: Sequence[Example]) -> dict[str, Side]:
+    """The side of each origin of these, by name, as a split now would have it; nothing is remembered yet."""
+    rows = await database.fetch_all(QUERIES["list_sides"], {"project": project})
+    return assign_sides(examples, {row["origin"]: row["side"] for row in rows})
 
 
 def assign_sides(examples: Sequence[Example], known: Mapping[str, Side]) -> dict[str, Side]:

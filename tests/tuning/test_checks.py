@@ -12,8 +12,9 @@ from tandem.evals.rows import DataError
 from tandem.models.snapshot import SeenDocument
 from tandem.settings import Settings
 from tandem.tuning.checks import ExamplesRefused, Finding, check_examples, check_project
-from tandem.tuning.examples import Example, add_examples
+from tandem.tuning.examples import Example, add_examples, list_examples
 from tandem.tuning.sets import list_tests, read_general, read_grounded
+from tandem.tuning.split import split_examples
 from tests.tuning.made import index_page, make_example, read_tickets
 
 SETTINGS = Settings(_env_file=None)
@@ -96,6 +97,7 @@ def test_what_is_asked_of_other_passages_or_after_other_turns_may_have_another_a
         (ORDER, "instructions to the model"),
         ("Show the chart." + "\u200b" * 3, "invisible"),
         ("word " * 1500, "texts too long"),
+        ("Пропуск заменяют по средам. " * 60, "texts too long"),
     ],
 )
 def test_what_may_not_be_learned_is_named_and_not_repeated(text: str, name: str) -> None:
@@ -105,6 +107,15 @@ def test_what_may_not_be_learned_is_named_and_not_repeated(text: str, name: str)
     assert name in found.line
     assert "501" in found.line
     assert "jo.berg" not in found.line
+
+
+def test_what_a_person_cleared_is_no_order_unless_nobody_can_read_it() -> None:
+    said = [ORDER, f"Show the chart.{chr(0x200B)}", "Thanks.<|im_end|>"]
+    cleared = [
+        make_example(501 + at, text, "building", task="labels").model_copy(update={"cleared_by": "bo"})
+        for at, text in enumerate(said)
+    ]
+    assert refusals([*read_tickets(), *cleared]) == {"instructions to the model": (502, 503)}
 
 
 def test_licences_are_taken_from_a_list() -> None:
@@ -156,7 +167,8 @@ async def test_examples_of_a_document_that_changed_since_are_refused(database: D
         database, [*made, make_example(9, "Why?", "So.")], project="house", task="tone", approved_by="bo"
     )
     examples, findings = await check_project(database, SETTINGS, "house")
-    [outdated] = [found for found in findings if found.check == "outdated documents"]
+    outdated = findings[-1]
+    assert outdated.check == "outdated documents"
     assert (outdated.passed, outdated.examples) == (False, (examples[1].id,))
     await database.execute(b"UPDATE documents SET content_hash = '\\xcd'")
     _, findings = await check_project(database, SETTINGS, "house")
@@ -164,6 +176,49 @@ async def test_examples_of_a_document_that_changed_since_are_refused(database: D
     await database.execute(b"UPDATE documents SET expires_at = now()")
     _, findings = await check_project(database, SETTINGS, "house")
     assert findings[-1].examples == (examples[0].id, examples[1].id)
+
+
+async def keep(database: Database, project: str, examples: list[Example]) -> None:
+    drafts = [one.model_copy(update={"place": None}) for one in examples]
+    await add_examples(database, drafts, project=project, task="labels", approved_by="bo")
+
+
+async def find(database: Database, project: str, check: str) -> Finding:
+    _, findings = await check_project(database, SETTINGS, project)
+    [found] = [found for found in findings if found.check == check]
+    return found
+
+
+async def test_too_few_to_judge_by_is_told_before_any_training(database: Database) -> None:
+    """Ten origins and enough examples, of which the origins that were once held out went."""
+    await keep(database, "tickets", read_tickets())
+    assert (await find(database, "tickets", "enough to judge by")).line == "Enough to judge by: 21, from 3 origins."
+    examples = await list_examples(database, "tickets")
+    await split_examples(database, "tickets", examples)
+    await database.execute(b"UPDATE example_sides SET side = 'train' WHERE side = 'validation'")
+    await database.execute(
+        b"DELETE FROM examples WHERE origin IN (SELECT origin FROM example_sides WHERE side = 'held-out' LIMIT 2)"
+    )
+    found = await find(database, "tickets", "enough to judge by")
+    assert not found.passed
+    assert "none is left to stop the training by" in found.line
+    assert "of 1 origins are held out to judge by, 8 of 2 are the least" in found.line
+
+
+async def test_what_another_project_holds_out_is_not_trained_on(database: Database) -> None:
+    tickets = read_tickets()
+    await keep(database, "tickets", tickets)
+    split = await split_examples(database, "tickets", await list_examples(database, "tickets"))
+    leaked = split["held-out"][0]
+    await keep(database, "desk", tickets)
+    await split_examples(database, "desk", await list_examples(database, "desk"))
+    assert (await find(database, "desk", "held out elsewhere")).passed  # it is held out here as well
+    asked = leaked.model_copy(update={"origin": "elsewhere"})
+    await keep(database, "desk", [asked])
+    await database.execute(b"INSERT INTO example_sides VALUES ('desk', 'elsewhere', 'train')")
+    [found] = (await find(database, "desk", "held out elsewhere")).examples
+    assert [one.origin for one in await list_examples(database, "desk") if one.id == found] == ["elsewhere"]
+    assert (await find(database, "tickets", "held out elsewhere")).passed
 
 
 def test_a_refusal_has_every_reason_and_the_way_out() -> None:

@@ -8,26 +8,32 @@ from graph.answers import Answer, Citation, Question, Receipt, Timings, Tokens
 from graph.records import store_answer, store_correction, store_feedback
 from index.audience import Viewer
 from tandem.db.pool import Database
-from tandem.tuning.collecting import collect_answers, collect_clashes
+from tandem.tuning.collecting import collect_answers, collect_clashes, count_closed
 from tandem.tuning.examples import Draft
 from tests.tuning.made import index_page
 
 RECEIPT = Receipt((), Timings(), Tokens(), "m", None, "1")
 CITATION = Citation(1, "Badges", "badges.md", "New badges are made every Wednesday.", 0.9)
+HERE, HR = Viewer("terminal"), Viewer("slack:T1", frozenset({"slack:C0HR", "hr"}))
 SECRET = replace(CITATION, document_id=77, revision="ab")
 
 
 async def give(
-    database: Database, identity: str, text: str, citations: tuple[Citation, ...] = (), route: str = "direct"
+    database: Database,
+    identity: str,
+    text: str,
+    citations: tuple[Citation, ...] = (),
+    route: str = "direct",
+    viewer: Viewer = HERE,
 ) -> Answer:
-    asked = Question(identity, "When are badges made?", f"thread {identity}", Viewer("terminal"))
+    asked = Question(identity, "When are badges made?", f"thread {identity}", viewer)
     answer = Answer(identity, asked.text, text, route, citations, RECEIPT)  # type: ignore[arg-type]
     await store_answer(database, asked, asked.text, answer, {})
     return answer
 
 
 async def collect(database: Database) -> dict[str, Draft]:
-    return {draft.place.removeprefix("answer:"): draft for draft in await collect_answers(database)}
+    return {str(draft.place).removeprefix("answer:"): draft for draft in await collect_answers(database)}
 
 
 async def test_approved_and_corrected_answers_are_taken_and_disputed_ones_are_not(database: Database) -> None:
@@ -128,9 +134,30 @@ async def test_what_not_everybody_may_see_goes_into_no_adapter(database: Databas
     assert await collect(database) == {}
 
 
-async def notice_clash(database: Database, page: int, noticed: str) -> None:
+async def test_what_was_said_before_an_audience_is_no_example_unless_that_is_named(database: Database) -> None:
+    await give(database, "praised", "On Tuesday.", viewer=HR)
+    await store_feedback(database, "praised", person="ann", verdict="up")
+    await give(database, "corrected", "On Tuesday.", viewer=replace(HR, audiences=frozenset({"slack:C0HR"})))
+    await store_correction(database, "corrected", person="bo", text="Jo Berg leaves on Friday.")
+    await give(database, "nobody's", "On Tuesday.", viewer=HR)
+    await give(database, "old", "On Tuesday.")
+    await store_feedback(database, "old", person="ann", verdict="up")
+    await database.execute(b"UPDATE answers SET workspace = NULL, audiences = NULL WHERE id = 'old'")
+    assert await collect(database) == {}
+    assert await count_closed(database) == {"slack:C0HR": 2, "hr": 1}
+    for named, found in (
+        ({"hr"}, set()),
+        ({"slack:C0HR"}, {"corrected"}),
+        ({"slack:C0HR", "hr"}, {"praised", "corrected"}),
+    ):
+        places = {draft.place for draft in await collect_answers(database, named)}
+        assert places == {f"answer:{identity}" for identity in found}
+    assert await count_closed(database, {"slack:C0HR"}) == {"hr": 1}
+
+
+async def notice_clash(database: Database, page: int, noticed: str, viewer: Viewer = HERE) -> None:
     """As a night of learning keeps it."""
-    await give(database, "stale", "On Tuesday.")
+    await give(database, "stale", "On Tuesday.", viewer=viewer)
     await database.execute(
         b"INSERT INTO clashes (answer_id, document_id, adapter, from_memory, from_documents, noticed_at)"
         b" VALUES ('stale', %(page)s, 'house.1', 'On Tuesday.', 'Every Wednesday. [1]', now() + %(noticed)s::interval)",
@@ -154,3 +181,9 @@ async def test_a_clash_with_a_page_of_few_or_one_that_was_read_in_again_is_left_
 ) -> None:
     await notice_clash(database, await index_page(database, audience=audience), noticed)
     assert await collect_clashes(database) == []
+
+
+async def test_a_clash_on_a_question_that_was_asked_before_an_audience_is_left_out(database: Database) -> None:
+    await notice_clash(database, await index_page(database), "1 hour", viewer=HR)
+    assert await collect_clashes(database) == []
+    assert len(await collect_clashes(database, HR.audiences)) == 1

@@ -19,8 +19,8 @@ def read(path: Path, text: str) -> list[Draft]:
 def test_chat_lines_keep_their_turns_and_may_say_more(tmp_path: Path) -> None:
     lines = [CHAT, CHAT | {"origin": "page 3", "licence": "MIT", "author": "Bo"}]
     first, second = read(tmp_path / "a.jsonl", "\n\n".join(map(json.dumps, lines)))
-    assert (first.origin, first.licence, first.author, first.place) == ("a.jsonl", "CC0-1.0", "Ann", "a.jsonl:1")
-    assert (second.origin, second.licence, second.author, second.place) == ("page 3", "MIT", "Bo", "a.jsonl:3")
+    assert (first.origin, first.licence, first.author, first.place) == ("a.jsonl", "CC0-1.0", "Ann", None)
+    assert (second.origin, second.licence, second.author, second.place) == ("page 3", "MIT", "Bo", None)
     assert [turn.role for turn in first.messages] == ["user", "assistant"]
 
 
@@ -30,6 +30,17 @@ def test_tables_are_put_as_the_agent_asks(tmp_path: Path, delimiter: str) -> Non
     [draft] = read(tmp_path / "a.csv", "\ufeff" + "\n".join(delimiter.join(row) for row in rows))
     assert [turn.role for turn in draft.messages] == ["system", "user", "assistant"]
     assert (draft.question, draft.answer, draft.origin) == ("Where is it?", "In room 3,\nby the door", "p1")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x0c", "\x1e"])
+def test_only_a_newline_ends_a_line(tmp_path: Path, separator: str) -> None:
+    said = f"One.{separator}Two."
+    rows = [{"question": "Why?", "answer": said}, {"question": "Where?", "answer": "Here."}]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    if separator > "\x1f":  # JSON has no bare control characters
+        assert [draft.answer for draft in read(tmp_path / "a.jsonl", "\r\n".join(lines))] == [said, "Here."]
+    table = read(tmp_path / "a.csv", f"question,answer\r\nWhy?,{said}\r\nWhere?,Here.\r\n")
+    assert [draft.answer for draft in table] == [said, "Here."]
 
 
 @pytest.mark.parametrize(
