@@ -12,6 +12,11 @@ _WORD = re.compile(
 )
 
 
+def find_scope(text: str) -> str:
+    """Those words, as they were written; empty where there are none."""
+    return " ".join(match[0] for match in _WORD.finditer(text))
+
+
 async def split_scope(database: Database, viewer: Viewer, text: str) -> tuple[str, Filters]:
     """The question without those words, and what they mean. `in` and `lang` may be there several times: one of them.
 

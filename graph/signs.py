@@ -4,10 +4,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 from graph.prompts import QUESTION
+from graph.rarity import weigh_rarity
 from graph.sentences import split_sentences
 from graph.support import content_terms
 from index.search import Hit
@@ -131,16 +130,3 @@ def is_turned(question: str, quote: str) -> bool:
         return True
     said = set(_WORD.findall(quote))
     return any(OPPOSITE.get(word) in said and word not in said for word in _WORD.findall(question))
-
-
-def weigh_rarity(word: str) -> float:
-    """0 for the most frequent English word, 1 for one that is not among the ten thousand most frequent: log rank."""
-    ranks = _read_ranks()
-    return math.log(ranks.get(word.lower(), len(ranks) + 1)) / math.log(len(ranks) + 1)
-
-
-@cache
-def _read_ranks() -> dict[str, int]:
-    """The whole words of BERT's vocabulary (Devlin et al., 2019; Apache-2.0), which is in this order."""
-    words = resources.files("graph").joinpath("frequent_words.txt").read_text(encoding="utf-8").split()
-    return {word: rank for rank, word in enumerate(words, 1)}

@@ -38,6 +38,13 @@ def find_numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(text))
 
 
+def says_again(text: str, question: str) -> bool:
+    """Whether a text tells nothing beyond the question's own words, and is no choice among them: a small model is often
+    sure of just that."""
+    terms = content_terms(text)
+    return bool(terms) and terms <= content_terms(question) and " or " not in question.lower()
+
+
 def find_support(sentence: str, passages: Sequence[Hit], question: str) -> Support | None:
     """The adjoining sentences of a passage that hold the sentence's content terms and all of its numbers, or None.
 

@@ -1,7 +1,7 @@
 -- name: draw_next
 -- why: thumbs and corrections choose what to grade; then stale weights, then close calls, mixed with chance so that what the
 -- router is sure of is looked at too. What was graded comes again when people say something new of it, or with a new adapter.
-SELECT a.id, a.standalone, a.answer, a.route, a.workspace, a.audiences, c.text AS correction, f.ups, f.downs
+SELECT a.id, a.question, a.standalone, a.answer, a.route, a.workspace, a.audiences, c.text AS correction, f.ups, f.downs
 FROM answers a
 LEFT JOIN LATERAL (
     SELECT text, given_at FROM corrections WHERE answer_id = a.id ORDER BY given_at DESC LIMIT 1) c ON true

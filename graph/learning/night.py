@@ -16,7 +16,7 @@ from graph.refusals import is_refusal
 from graph.routing.fits import find_serving, keep_fit
 from graph.routing.policy import Policy
 from tandem.db.pool import Database
-from tandem.errors import ModelRejected, QuestionRejected
+from tandem.errors import ModelRejected, QuestionRejected, SourceError
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
@@ -48,11 +48,12 @@ async def grade_next(database: Database, model: ModelClient, settings: Settings)
 async def grade_one(database: Database, model: ModelClient, adapter: str | None, logged: Logged) -> None:
     """Answers it on both routes and keeps the grade, and the clash where weights and newer documents disagree.
 
-    One that cannot be answered again, such as a follow-up that is too long together with what it follows, is left out.
+    One that cannot be answered again, such as a follow-up that is too long together with what it follows, or one in a
+    source that is gone, is left out.
     """
     try:
         trial = await answer_both(database, model, logged.question, logged.viewer)
-    except (QuestionRejected, ModelRejected) as error:
+    except (QuestionRejected, ModelRejected, SourceError) as error:
         log.warning("Answer %s cannot be tried on both routes (%s).", logged.id, type(error).__name__)
         await keep_untried(database, logged.id, adapter)
         return

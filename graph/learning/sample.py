@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph.answers import Route, Verdict
+from graph.scope import find_scope
 from index.audience import Viewer
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
@@ -14,7 +15,8 @@ QUERIES = load_queries("graph.learning", "learning.sql")
 
 @dataclass(frozen=True)
 class Logged:
-    """A kept answer. `verdict` is what most people said of it; None where they are divided or said nothing."""
+    """A kept answer. `question` stands alone, behind the scope that it was asked in. `verdict` is what most people said
+    of the answer; None where they are divided or said nothing."""
 
     id: str
     question: str
@@ -41,7 +43,7 @@ def _read(row: Mapping[str, Any]) -> Logged:
     ups, downs = row["ups"] or 0, row["downs"] or 0
     return Logged(
         row["id"],
-        row["standalone"],
+        f"{find_scope(row['question'])} {row['standalone']}".strip(),
         row["answer"],
         row["route"],
         Viewer(row["workspace"], frozenset(row["audiences"])),

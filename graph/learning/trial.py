@@ -16,6 +16,7 @@ from graph.prompts import ask_directly
 from graph.routing.decision import FixedRouter
 from graph.routing.fit import READS
 from graph.routing.inputs import Inputs, gather_inputs
+from graph.scope import split_scope
 from graph.sentences import strip_citations
 from index.audience import Viewer
 from index.search import search
@@ -41,12 +42,13 @@ class Trial:
 
 
 async def answer_both(database: Database, model: ModelClient, question: str, viewer: Viewer) -> Trial:
-    """Raises what the agent, search and the model client raise."""
-    found = await search(database, model, question, viewer, k=PASSAGES)
-    inputs = await gather_inputs(database, model, viewer, question, found)
+    """`question` may begin with its scope. Raises what the agent, search and the model client raise."""
+    asked, filters = await split_scope(database, viewer, question)
+    found = await search(database, model, asked, viewer, k=PASSAGES, filters=filters)
+    inputs = await gather_inputs(database, model, viewer, asked, found)
     from_documents, p_documents, cited = await _ask_documents(database, model, question, viewer)
     return Trial(
-        await _ask_memory(model, question),
+        await _ask_memory(model, asked),
         from_documents,
         p_documents,
         cited,

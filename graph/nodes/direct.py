@@ -16,6 +16,7 @@ from graph.receipt import make_answer
 from graph.sentences import strip_citations
 from graph.small_talk import reply_to_courtesy
 from graph.state import Context, State
+from graph.support import says_again
 
 FIRST_TOKENS = 24
 SURE = -0.62  # mean natural-log probability of the first tokens below which the draft is not sent; see docs/decision.md
@@ -49,7 +50,7 @@ async def answer_directly(
             logprobs += delta.logprobs
             judged = bool(logprobs) and (len(logprobs) >= FIRST_TOKENS or delta.finish_reason is not None)
             if judged and not sent and decision.inputs.needs_facts:
-                unsure = sum(logprobs) / len(logprobs) < SURE
+                unsure = sum(logprobs) / len(logprobs) < SURE or says_again(text, state["standalone"])
                 if unsure:
                     context.watch.answer_tokens += len(logprobs)  # its last delta, which tells the count, never comes
                     break

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from graph.rarity import RAREST
 from graph.routing.decision import Chances
 from graph.routing.inputs import Inputs
 from graph.routing.linear import LinearModel
@@ -14,11 +15,9 @@ READS = 0.75
 KNOWS = 0.5
 """How often the weights are taken to be right with a draft that they are sure of; others are not sent."""
 GUESSES = 0.1
-"""The same about the house, about what is true now, and where a source is asked for."""
-
-
-GUESSED = ("wants_house", "wants_source", "wants_fresh")
-"""What the weights are taken to guess about."""
+"""The same where they are taken to guess: about the house, about what is true now, and where a source is asked for; a
+small model also about whatever has a rare name (docs/decision.md)."""
+GUESSED = ("wants_house", "wants_source", "wants_fresh", "rarity")
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,20 @@ def read_fit(models: dict[str, Any], identity: int) -> Fit:
 
 def assume_chances(inputs: Inputs) -> Chances:
     """The prior: the documents are right where they cover the question, the weights where the house has no say."""
-    guessing = any(getattr(inputs.question, name) for name in GUESSED)
+    guessing = any(_find_guesses(inputs).values())
     return Chances(GUESSES if guessing else KNOWS, READS * inputs.evidence.covered, "prior")
+
+
+def _find_guesses(inputs: Inputs) -> dict[str, bool]:
+    """Which of GUESSED hold."""
+    asked = inputs.question
+    rare = inputs.knows_little and not inputs.staleness.taught and asked.rarity == RAREST
+    return dict(zip(GUESSED, (asked.wants_house, asked.wants_source, asked.wants_fresh, rare), strict=True))
 
 
 def assume_leanings(inputs: Inputs) -> dict[str, float]:
     """What the prior goes by, as `Fit.leanings` tells it."""
-    return {name: float(getattr(inputs.question, name)) for name in GUESSED} | {
+    return {name: float(holds) for name, holds in _find_guesses(inputs).items()} | {
         "covered": inputs.evidence.covered - 0.5,
         "halves_agree": 0.1 * inputs.evidence.halves_agree,
         "age": 0.01,

@@ -20,6 +20,7 @@ from index.search import SearchResult
 from index.standing import find_standings
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
+from tandem.models.endpoint import PACKAGED_MODEL
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Inputs:
     history: History = field(default_factory=History)
     staleness: Staleness = field(default_factory=Staleness)
     ambiguity: Ambiguity | None = None
+    knows_little: bool = False
+    """The packaged model speaks, which is too small to know more than what everybody talks of."""
 
     @property
     def needs_facts(self) -> bool:
@@ -47,6 +50,7 @@ class Inputs:
         history, stale = self.history, self.staleness
         age = self.evidence.best_age_days
         return {name: float(flat[name]) for name in PLAIN} | {
+            "rarity": self.question.rarity,
             "length": math.log1p(self.question.words),
             "age": None if age is None else math.log1p(age),
             "direct_history": history.direct_rate,
@@ -64,7 +68,7 @@ PLAIN = (
     *("quantity", "person", "explanation"),
     *("best_score", "best_dense", "best_coverage", "margin", "spread", "known_share", "halves_agree", "covered"),
 )
-NAMES = (*PLAIN, "length", "age", "direct_history", "grounded_history", "stale", "taught", "due", "expires")
+NAMES = (*PLAIN, "rarity", "length", "age", "direct_history", "grounded_history", "stale", "taught", "due", "expires")
 _INPUTS = TypeAdapter(Inputs)
 
 
@@ -94,4 +98,5 @@ async def gather_inputs(
         history=history,
         staleness=find_staleness(known, snapshot, datetime.now(UTC)),
         ambiguity=find_ambiguity(question, found),
+        knows_little=described.model == PACKAGED_MODEL,
     )

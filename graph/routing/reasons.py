@@ -4,13 +4,16 @@ import math
 from collections.abc import Callable, Mapping
 
 from graph.answers import Route
+from graph.rarity import RAREST
 from graph.routing.decision import FROM_MEMORY
 from graph.routing.inputs import SOON_DAYS, Inputs
 from graph.routing.policy import Policy
 
 MOST = 3
+ABOUT_IT = 0.5
+"""The chance of being covered from which a passage is said to be about the question."""
 AGAINST_DOCUMENTS = ("evidence", "reading", "due")
-AGAINST_MEMORY = ("memory", "fresh", "house", "source", "quantity")
+AGAINST_MEMORY = ("memory", "fresh", "house", "source", "quantity", "rare")
 """What is told of where neither speaks."""
 ABOUT: Mapping[str, tuple[str, ...]] = {
     "evidence": (*("covered", "best_score", "best_dense", "best_coverage", "known_share", "margin", "spread"),),
@@ -22,6 +25,7 @@ ABOUT: Mapping[str, tuple[str, ...]] = {
     "house": ("wants_house",),
     "source": ("wants_source",),
     "quantity": ("quantity", "has_number"),
+    "rare": ("rarity",),
     "due": ("due", "expires"),
     "age": ("age",),
 }
@@ -48,7 +52,7 @@ def explain(
         weights["evidence"] = max(weights["evidence"], 0.01) if inputs.evidence.is_readable else math.inf
     elif route == "direct":
         weights = {about: -weight for about, weight in weights.items()}
-        weights["evidence"] = max(weights["evidence"], 0.01)
+        weights["evidence"] = max(weights["evidence"], 0.01) if inputs.evidence.covered < ABOUT_IT else 0.0
     ranked = sorted((about for about in weights if weights[about] > 0), key=lambda about: -weights[about])
     told = [text for about in ranked if (text := TELL[about](inputs, route))]
     if route == "declined" and asked_memory:
@@ -74,10 +78,9 @@ def _tell_evidence(inputs: Inputs, route: Route) -> str:
         if evidence.best_coverage >= 0.5:
             return f"the best passage covers {share} of the words that matter"
         return f"a passage means much the same, though it shares only {share} of the words that matter"
-    if route == "declined" and evidence.covered >= 0.5:
+    if evidence.covered >= ABOUT_IT:  # and the answer is declined
         return f"a passage covers {share} of the words that matter, but seemed unlikely to hold the answer"
-    fits = "no passage is about this" if evidence.covered < 0.5 else "no passage is surely about this"
-    return f"{fits} (the best covers {share} of the words that matter)"
+    return f"no passage is about this (the best covers {share} of the words that matter)"
 
 
 def _tell_memory(inputs: Inputs, _: Route) -> str:
@@ -131,6 +134,9 @@ TELL: Mapping[str, Callable[[Inputs, Route], str]] = {
     "source": _when(lambda inputs: inputs.question.wants_source, "you ask for a source"),
     "quantity": _when(
         lambda inputs: inputs.question.quantity, "you ask for a number or a date, which memory easily gets wrong"
+    ),
+    "rare": _when(
+        lambda inputs: inputs.question.rarity == RAREST, "you name something rare, which memory easily gets wrong"
     ),
     "due": _tell_due,
     "age": _tell_age,

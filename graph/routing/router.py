@@ -74,10 +74,11 @@ def _best(worth: dict[Route, float]) -> Route:
 
 
 def choose_route(worth: dict[Route, float], policy: Policy, draw: Draw) -> tuple[Route, float]:
-    """The route of most worth; in a share of close calls between weights and documents, the other one."""
+    """The route of most worth; in a share of close calls between weights and documents, the other one, unless declining
+    is worth more."""
     best = _best(worth)
     other: dict[Route, Route] = {"direct": "grounded", "grounded": "direct"}
     rival = other.get(best)
-    if not policy.explore or rival is None or rival not in worth or worth[best] - worth[rival] > CLOSE:
+    if not policy.explore or rival is None or worth.get(rival, -1.0) < max(0.0, worth[best] - CLOSE):
         return best, 1.0
     return (rival, policy.explore) if draw() < policy.explore else (best, 1 - policy.explore)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from graph.courtesy import strip_courtesies
+from graph.rarity import find_rarest
 
 _FRESH = re.compile(
     r"\b(today|now|current(ly)?|latest|newest|recent(ly)?|this (week|month|year|quarter)|as of|still|yet|20\d\d)\b",
@@ -48,7 +49,7 @@ _WHY = re.compile(r"\b(why|how (do|does|did|can|could|should|is|are|to))\b", re.
 class Traits:
     """`small_talk`: courtesies and nothing else. `task`: asks for writing that does not name what the house lays down;
     `brings_text`: and the text to be reworded comes along. `quantity`: asks for a number, a date or a time;
-    `explanation`: asks why or how."""
+    `explanation`: asks why or how. `rarity`, 0 to 1, is its rarest word's; None where an older version read it."""
 
     words: int
     small_talk: bool
@@ -63,6 +64,7 @@ class Traits:
     person: bool
     explanation: bool
     brings_text: bool = False
+    rarity: float | None = None
 
 
 def read_traits(question: str) -> Traits:
@@ -83,4 +85,5 @@ def read_traits(question: str) -> Traits:
         person=bool(_PERSON.search(question)),
         explanation=bool(_WHY.search(question)),
         brings_text=bool(brings_text),
+        rarity=find_rarest(question),
     )

@@ -10,6 +10,8 @@ from tandem.settings import Settings
 HEALTH_TIMEOUT_S = 5.0
 IN_SERVICE = "tandem"
 """The model that requests name to be answered under the adapter in service, whichever that is; none is called so."""
+PACKAGED_MODEL = "SmolLM2-135M-Instruct"
+"""What the weights are called that need no download."""
 MOST_SCORED = 64
 """Tokens of a prompt whose log-probabilities a request may ask for."""
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from graph.reading import plain_text
-from graph.signs import OPPOSITE, is_turned, list_missing, weigh_question, weigh_rarity, weigh_signs
+from graph.signs import OPPOSITE, is_turned, list_missing, weigh_question, weigh_signs
 from graph.support import content_terms
 from tests.graph.hits import make_hit
 
@@ -49,13 +49,6 @@ def test_a_question_that_says_not_like_its_passage_is_not_turned() -> None:
 
 def test_opposites_go_both_ways() -> None:
     assert all(OPPOSITE.get(other) is not None for other in OPPOSITE.values())
-
-
-def test_rarity_follows_frequency() -> None:
-    rarities = [weigh_rarity(word) for word in ("the", "team", "brewery", "Huguenots")]
-    assert rarities == sorted(rarities)
-    assert rarities[0] == 0.0
-    assert rarities[-1] == 1.0
 
 
 def test_a_word_of_which_a_part_is_held_is_not_missing() -> None:

@@ -1,6 +1,8 @@
 """A sentence of the draft is sent only when adjoining sentences of a passage hold its words and all of its numbers."""
 
-from graph.support import find_support
+import pytest
+
+from graph.support import find_support, says_again
 from tests.graph.hits import make_hit
 
 PASSAGE = make_hit(
@@ -38,3 +40,20 @@ def test_invented_words_are_not_supported() -> None:
 
 def test_nothing_is_supported_by_no_passages() -> None:
     assert find_support("You are entitled to 12 weeks of paid leave.", [], QUESTION) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "again"),
+    [
+        ("The main goal of the talks was the goal.", True),
+        ("Peace.", False),
+        ("Yes.", False),
+        ("The main goal was peace.", False),
+    ],
+)
+def test_a_draft_that_only_says_the_question_again_is_known(text: str, again: bool) -> None:
+    assert says_again(text, "What was the main goal of the talks?") is again
+
+
+def test_a_choice_among_the_questions_words_is_an_answer() -> None:
+    assert not says_again("The Nile.", "Which is longer, the Nile or the Rhine?")

@@ -16,7 +16,7 @@ from graph.learning.judging import Judged, estimate_liked, list_judged
 from graph.learning.night import clashes, grade_next, keep_clash, list_clashes, refit_if_due
 from graph.learning.refit import Refit, refit
 from graph.learning.sample import Logged, draw_next
-from graph.learning.trial import Trial
+from graph.learning.trial import Trial, answer_both
 from graph.records import store_answer, store_correction
 from graph.routing.decision import Decision
 from graph.routing.fit import GUESSES, KNOWS, Fit
@@ -314,3 +314,15 @@ async def test_what_cannot_be_answered_again_does_not_end_the_night(
     ]
     assert await list_graded(database, PACKAGED) == []
     assert await database.fetch_all(b"SELECT thread_id FROM checkpoints") == kept, "nothing of a trial is kept"
+
+
+async def test_a_question_is_graded_within_the_scope_that_it_was_asked_in(
+    agent: Agent, database: Database, model: ModelClient
+) -> None:
+    await ask(agent, "When are new badges made? since:2999")
+    logged = await draw_next(database, PACKAGED)
+    assert logged is not None
+    assert logged.question == "since:2999 When are new badges made?"
+    trial = await answer_both(database, model, logged.question, logged.viewer)
+    assert (trial.from_documents, trial.inputs.evidence.passages) == (None, 0)
+    assert trial.inputs.question.words == 5

@@ -123,3 +123,8 @@ def test_after_an_unsure_draft_nothing_says_that_memory_answered() -> None:
 )
 def test_ages_are_told_in_words(days: float, words: str) -> None:
     assert describe_days(days) == words
+
+
+def test_where_memory_is_chosen_before_a_passage_nobody_is_told_that_there_is_none() -> None:
+    told = reasons(make_inputs("How much leave do I get?", COVERED), make_fit({}, {}, (3.0, -3.0)))
+    assert told == ("answered from memory: that seemed the likelier to be right",)

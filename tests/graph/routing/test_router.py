@@ -1,7 +1,10 @@
 """Before anything was graded, the route is the one that a person would choose; the policy and stale weights bind it."""
 
+from dataclasses import replace
+
 import pytest
 
+from graph.answers import Route
 from graph.routing.decision import Chances, Decision
 from graph.routing.policy import Policy, PolicyName
 from graph.routing.router import choose_route, decide
@@ -134,3 +137,18 @@ def test_what_the_policy_or_a_changed_page_shuts_is_not_tried(policy: PolicyName
     exploring = Policy(policy, explore=0.5)
     worth = exploring.utilities(Chances(0.72, 0.72, "fit 1"), covered=0.9, stale=stale)
     assert choose_route(worth, exploring, lambda: 0.0) == ("grounded", 1.0)
+
+
+def test_what_is_worth_less_than_to_decline_is_not_tried() -> None:
+    worth: dict[Route, float] = {"direct": 0.03, "grounded": -0.03, "declined": 0.0}
+    assert choose_route(worth, Policy(explore=0.5), lambda: 0.0) == ("direct", 1.0)
+
+
+def test_the_packaged_model_is_not_asked_for_what_has_a_rare_name() -> None:
+    rare, common = "Who founded the Huguenots?", "What is the capital of France?"
+    for question, little, route in ((rare, True, "declined"), (rare, False, "direct"), (common, True, "direct")):
+        inputs = replace(make_inputs(question, UNCOVERED), knows_little=little)
+        assert decide(inputs, None, Policy(), lambda: 1.0).route == route
+    inputs = replace(make_inputs(rare, UNCOVERED), knows_little=True)
+    told = decide(inputs, None, Policy(), lambda: 1.0).reasons
+    assert "you name something rare, which memory easily gets wrong" in told
