@@ -73,7 +73,8 @@ async def test_what_a_form_says_is_kept_with_who_said_it_and_they_alone_are_told
     sent = stage.bob.send(press, "On Wednesday, @everyone [1].")
     assert await said_to(stage, sent) == KEPT
     assert await corrections(database) == {f"discord:{stage.bob.id}": "On Wednesday, @everyone [1]."}
-    [draft] = await collect_answers(database)
+    assert await collect_answers(database) == []
+    [draft] = await collect_answers(database, {f"discord:{stage.double.general.id}"})
     assert draft.author == f"discord:{stage.bob.id}"
     assert "On Wednesday" in draft.answer
     assert stage.double.bot_messages(stage.double.general) == [answer]
