@@ -54,15 +54,14 @@ class Fold:
 class Estimates:
     """Of rows that the models have not seen. `read`: where the passage promises most, in SHARE of the rows.
 
-    `better` is the chance that the passage's answer is the right one of the two, once both are known and differ;
-    `direct_after` the chance that the direct one is right, once both are known.
+    `direct_after` and `grounded_after` are the chances that either answer is right, once both are known.
     """
 
     direct: Floats
     grounded: Floats
     read: NDArray[np.bool_]
-    better: Floats
     direct_after: Floats
+    grounded_after: Floats
 
 
 async def embed_outcomes(model: ModelClient, outcomes: Sequence[Outcome]) -> Vectors:
@@ -125,9 +124,8 @@ def estimate(outcomes: Sequence[Outcome], vectors: Vectors, folds: Sequence[Fold
             if part[train].any():
                 found.read[test] |= part[test] & (gain[test] > np.quantile(gain[train][part[train]], 1 - SHARE))
         everything = np.column_stack([rows, certain, agreeing])
-        apart = train[direct[train] != retrieved[train]]
-        found.better[test] = _fit(everything[apart], retrieved[apart]).chances(everything[test])
         found.direct_after[test] = _fit(everything[train], direct[train]).chances(everything[test])
+        found.grounded_after[test] = _fit(everything[train], retrieved[train]).chances(everything[test])
         found.direct[test], found.grounded[test] = says_direct[test], says_grounded[test]
     return found
 
@@ -274,8 +272,8 @@ def _logits(chances: Floats) -> Floats:
 def _describe(outcomes: Sequence[Outcome], seen: Estimates, rows: NDArray[np.bool_]) -> dict[str, Any]:
     direct, retrieved = (grades[rows] for grades in _read_grades(outcomes))
     same = np.array([split_answer(row.direct) == split_answer(row.retrieved) for row in outcomes])[rows]
-    read, better = seen.read[rows], seen.better[rows]
-    least = np.quantile(np.where(same, 0, better), 1 - SHARE)
+    read, gain = seen.read[rows], (seen.grounded_after - seen.direct_after)[rows]
+    least = np.quantile(np.where(same, -1, gain), 1 - SHARE)
     return {
         "questions": int(rows.sum()),
         "p_direct": _describe_chances(seen.direct[rows], direct),
@@ -287,9 +285,9 @@ def _describe(outcomes: Sequence[Outcome], seen: Estimates, rows: NDArray[np.boo
             "oracle": round(float(np.maximum(direct, retrieved).mean()), 4),
         },
         "before_reading": _describe_choice(read, read, direct, retrieved),
-        "after_reading": _describe_choice(read, read & (better > 0.5), direct, retrieved),
+        "after_reading": _describe_choice(read, read & (gain > 0), direct, retrieved),
         "both_written": _describe_choice(
-            np.ones_like(read), ~same & (better > max(0.5, float(least))), direct, retrieved
+            np.ones_like(read), ~same & (gain > max(0.0, float(least))), direct, retrieved
         ),
     }
 
