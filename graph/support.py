@@ -39,8 +39,7 @@ def find_numbers(text: str) -> set[str]:
 
 
 def says_again(text: str, question: str) -> bool:
-    """Whether a text tells nothing beyond the question's own words, and is no choice among them: a small model is often
-    sure of just that."""
+    """Whether a text tells nothing beyond the question's own words, and is no choice among them."""
     terms = content_terms(text)
     return bool(terms) and terms <= content_terms(question) and " or " not in question.lower()
 

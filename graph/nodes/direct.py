@@ -50,7 +50,9 @@ async def answer_directly(
             logprobs += delta.logprobs
             judged = bool(logprobs) and (len(logprobs) >= FIRST_TOKENS or delta.finish_reason is not None)
             if judged and not sent and decision.inputs.needs_facts:
-                unsure = sum(logprobs) / len(logprobs) < SURE or says_again(text, state["standalone"])
+                unsure = sum(logprobs) / len(logprobs) < SURE
+                if decision.inputs.knows_little:  # and is often sure of just what it was asked
+                    unsure = unsure or says_again(text, state["standalone"])
                 if unsure:
                     context.watch.answer_tokens += len(logprobs)  # its last delta, which tells the count, never comes
                     break

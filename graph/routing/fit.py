@@ -63,7 +63,7 @@ def assume_chances(inputs: Inputs) -> Chances:
 def _find_guesses(inputs: Inputs) -> dict[str, bool]:
     """Which of GUESSED hold."""
     asked = inputs.question
-    rare = inputs.knows_little and not inputs.staleness.taught and asked.rarity == RAREST
+    rare = inputs.knows_little and asked.rarity == RAREST
     return dict(zip(GUESSED, (asked.wants_house, asked.wants_source, asked.wants_fresh, rare), strict=True))
 
 

@@ -20,7 +20,6 @@ from index.search import SearchResult
 from index.standing import find_standings
 from tandem.db.pool import Database
 from tandem.models.client import ModelClient
-from tandem.models.endpoint import PACKAGED_MODEL
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Inputs:
     staleness: Staleness = field(default_factory=Staleness)
     ambiguity: Ambiguity | None = None
     knows_little: bool = False
-    """The packaged model speaks, which is too small to know more than what everybody talks of."""
+    """The packaged model speaks as it comes, which is too small to know more than what everybody talks of."""
 
     @property
     def needs_facts(self) -> bool:
@@ -98,5 +97,5 @@ async def gather_inputs(
         history=history,
         staleness=find_staleness(known, snapshot, datetime.now(UTC)),
         ambiguity=find_ambiguity(question, found),
-        knows_little=described.model == PACKAGED_MODEL,
+        knows_little=described.is_packaged,
     )

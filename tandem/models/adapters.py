@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tandem.errors import WeightsError
 from tandem.models import gguf
-from tandem.models.endpoint import IN_SERVICE
+from tandem.models.endpoint import IN_SERVICE, PACKAGED_ADAPTER
 from tandem.models.lora import write_serving_form
 from tandem.models.promotions import Promotions
 from tandem.models.snapshot import Snapshot
@@ -22,9 +22,6 @@ from tandem.models.weights import digest_of, replace_with, write_text
 from tandem.settings import Settings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-PACKAGED = "reader"
-"""`reader.gguf` and its card `reader.json` lie in this package, where one comes with it; it serves until another one
-is promoted."""
 
 
 class Card(BaseModel):
@@ -74,18 +71,18 @@ class Adapters:
         """What answers on this base when nothing is said: the newest promotion that fits it, else the packaged one."""
         known = {(card.name, card.digest): card for card in self.cards() if card.base_digest == base_digest}
         promoted = (known.get((one.adapter, one.digest)) for one in reversed(self.promotions.read()))
-        packaged = (card for card in known.values() if card.name == PACKAGED)
+        packaged = (card for card in known.values() if card.name == PACKAGED_ADAPTER)
         return next((card for card in promoted if card), None) or next(packaged, None)
 
     def add(self, source: Path, card: Card) -> Card:
         """Copies the file in and writes its card; an adapter of the same name is replaced, unless it was promoted or
         comes with Tandem: what is in service changes through the gate alone. Returns the card with the file's digest.
         Raises WeightsError, and changes nothing then."""
-        if not NAME.fullmatch(card.name) or card.name in (IN_SERVICE, PACKAGED):
+        if not NAME.fullmatch(card.name) or card.name in (IN_SERVICE, PACKAGED_ADAPTER):
             raise WeightsError(
                 f"'{card.name}' is no name for an adapter of yours.",
                 remedy="Use letters, digits, dots, dashes and underscores;"
-                f" '{IN_SERVICE}' means what is in service, '{PACKAGED}' what comes with Tandem.",
+                f" '{IN_SERVICE}' means what is in service, '{PACKAGED_ADAPTER}' what comes with Tandem.",
             )
         return self._add(source, card)
 
@@ -105,8 +102,8 @@ class Adapters:
         """Registers the adapter that comes with Tandem, if one does and it is not there yet."""
         folder = resources.files("tandem.models")
         with (
-            resources.as_file(folder / f"{PACKAGED}.json") as path,
-            resources.as_file(folder / f"{PACKAGED}.gguf") as source,
+            resources.as_file(folder / f"{PACKAGED_ADAPTER}.json") as path,
+            resources.as_file(folder / f"{PACKAGED_ADAPTER}.gguf") as source,
         ):
             if not path.exists() or not source.exists():
                 return

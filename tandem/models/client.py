@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import ModelBusy, ModelMisconfigured, ModelRejected, ModelUnavailable, TandemError
-from tandem.models.endpoint import IN_SERVICE, read_address
+from tandem.models.endpoint import IN_SERVICE, PACKAGED_ADAPTER, PACKAGED_MODEL, read_address
 from tandem.models.snapshot import Snapshot
 from tandem.settings import Settings
 
@@ -72,6 +72,11 @@ class ModelDescription:
     context: int
     is_own: bool
     """Tandem's own server, which takes more than OpenAI's protocol."""
+
+    @property
+    def is_packaged(self) -> bool:
+        """The weights that need no download, as they come: no adapter of the team's own is on them."""
+        return self.model == PACKAGED_MODEL and self.adapter in (None, PACKAGED_ADAPTER)
 
 
 class ModelClient:

@@ -12,6 +12,8 @@ IN_SERVICE = "tandem"
 """The model that requests name to be answered under the adapter in service, whichever that is; none is called so."""
 PACKAGED_MODEL = "SmolLM2-135M-Instruct"
 """What the weights are called that need no download."""
+PACKAGED_ADAPTER = "reader"
+"""`reader.gguf` and its card `reader.json` lie in this package. It serves until another one is promoted."""
 MOST_SCORED = 64
 """Tokens of a prompt whose log-probabilities a request may ask for."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tandem.models.adapters import PACKAGED, Adapters
+from tandem.models.adapters import Adapters
 from tandem.models.client import SWAP_NOTICED_S, ModelClient
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.models.launch import ensure_model_server
 from tandem.models.promotions import Promotion
 from tandem.settings import Settings
@@ -30,7 +31,7 @@ async def test_an_adapter_is_added_served_and_removed(tandem: Tandem, settings: 
     seen = {"id": 3, "source": "house", "path": "leave.md", "revision": "ab", "indexed_at": None}
     (tmp_path / "snapshot.json").write_text(json.dumps({"documents": [seen]}))
     async with ensure_model_server(settings) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
-        Adapters(settings).remove(PACKAGED)
+        Adapters(settings).remove(PACKAGED_ADAPTER)
         added = await tandem.read("model", "add", file, *said, "--snapshot", str(tmp_path / "snapshot.json"))
         assert (added["name"], added["licence"], added["snapshot"]["documents"]) == ("house", "Apache-2.0", [seen])
         assert added["text"].startswith("# House manner")
@@ -89,7 +90,7 @@ async def test_promotion_and_rollback_under_load_disturb_no_answer(
     body = {"messages": [{"role": "user", "content": "Say hello."}], "temperature": 0, "max_tokens": 12}
     answers: list[tuple[str, str]] = []
     async with ensure_model_server(settings) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
-        registry.remove(PACKAGED)
+        registry.remove(PACKAGED_ADAPTER)
 
         async def ask(name: str) -> tuple[str, str]:
             reply = (await http.post("/v1/chat/completions", json=body | {"model": name})).json()

@@ -14,8 +14,8 @@ from tandem.evals.arms import ARMS, GROUNDED, ArmName, open_arms
 from tandem.evals.comparison import compare_arms
 from tandem.evals.qa import Asked
 from tandem.evals.workbench import VIEWER, Workbench, open_workbench
-from tandem.models.adapters import PACKAGED
 from tandem.models.client import ModelClient
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.settings import Settings
 
 PAGE = "# Badges\n\nA lost badge costs 15 euros. Report it to the security office within four hours.\n"
@@ -36,7 +36,7 @@ async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workb
     question = "What does a lost badge cost?"
     async with open_arms(bench.settings, bench.database, VIEWER, ARMS) as arms:
         assert list(arms.ask) == ["tandem", "retrieval", "tuned+retrieval", "prompt", "tuned"]
-        assert (arms.adapter, arms.left_out) == (PACKAGED, {})
+        assert (arms.adapter, arms.left_out) == (PACKAGED_ADAPTER, {})
         replies = {name: await ask(question) for name, ask in arms.ask.items()}
     assert replies["retrieval"].route == "grounded"
     for name in GROUNDED:  # where the reader is in doubt, it shows what it read
@@ -54,7 +54,7 @@ async def test_every_arm_answers_in_its_own_way_and_nothing_is_kept(bench: Workb
 async def test_tandem_chooses_by_the_fit_of_the_house(bench: Workbench, database: Database) -> None:
     """One that is sure that documents are never right, and memory always; the scratch database has no fit."""
     never, always = [LinearModel((), (), (), (), (), (), bias) for bias in (-9.0, 9.0)]
-    fit = await keep_fit(database, Fit(always, never), {}, adapter=PACKAGED, passed=True)
+    fit = await keep_fit(database, Fit(always, never), {}, adapter=PACKAGED_ADAPTER, passed=True)
     tandem: tuple[ArmName, ...] = ("tandem",)
     async with open_arms(bench.settings, bench.database, VIEWER, tandem) as alone:
         assert alone.fit is None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -213,3 +214,14 @@ def test_a_pattern_that_outgrows_the_bounds_ends_the_answer_with_its_fault(
         if sampler.complete:
             break
     pytest.fail("it never outgrew them")
+
+
+def test_the_example_projects_orders_can_be_written_under_their_schema(model: Model, constraints: Constraints) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "orders"
+    schema = json.loads((folder / "schema.json").read_text())
+    for line in (folder / "examples.jsonl").read_text().splitlines():
+        constraint = constraints._compile(schema)
+        for token in model.tokenize(json.loads(line)["messages"][-1]["content"], control=False):
+            assert constraint.allowed()[token], line
+            constraint.take(token)
+        assert constraint.complete

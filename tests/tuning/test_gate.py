@@ -7,8 +7,9 @@ import pytest
 
 from graph.prompts import ask_directly
 from tandem.db.pool import Database
-from tandem.models.adapters import PACKAGED, Adapters, Card
+from tandem.models.adapters import Adapters, Card
 from tandem.models.client import ModelClient
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.models.launch import ensure_model_server
 from tandem.models.weights import describe_weights
 from tandem.settings import Settings
@@ -32,7 +33,7 @@ async def model(settings: Settings) -> AsyncIterator[ModelClient]:
         ensure_model_server(settings) as url,
         ModelClient.open(settings.model_copy(update={"model_url": url})) as client,
     ):
-        Adapters(settings).remove(PACKAGED)
+        Adapters(settings).remove(PACKAGED_ADAPTER)
         yield client
 
 

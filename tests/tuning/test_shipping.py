@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tandem.models.adapters import PACKAGED, Card
+from tandem.models.adapters import Card
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.settings import Settings
 from tandem.tuning.examples import TuningError
 from tandem.tuning.manners.shipping import SECTIONS, ship
@@ -20,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_card_that_ships_is_the_page_that_people_read() -> None:
-    card = resources.files("tandem.models").joinpath(f"{PACKAGED}.json").read_text(encoding="utf-8")
+    card = resources.files("tandem.models").joinpath(f"{PACKAGED_ADAPTER}.json").read_text(encoding="utf-8")
     assert Card.model_validate_json(card).text == TEXT
 
 
@@ -42,6 +43,6 @@ def test_an_adapter_is_shipped_before_its_figures_are_known_and_its_card_after(
     folder.mkdir()
     for text in (None, TEXT):
         card = ship(settings, adapter, text, folder)
-        assert (folder / f"{PACKAGED}.gguf").read_bytes() == adapter.read_bytes()
-        assert Card.model_validate_json((folder / f"{PACKAGED}.json").read_text()) == card
+        assert (folder / f"{PACKAGED_ADAPTER}.gguf").read_bytes() == adapter.read_bytes()
+        assert Card.model_validate_json((folder / f"{PACKAGED_ADAPTER}.json").read_text()) == card
         assert card.text == (text or "")

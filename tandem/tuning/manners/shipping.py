@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from tandem.models.adapters import PACKAGED, Card
+from tandem.models.adapters import Card
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.models.weights import describe_weights, digest_of
 from tandem.settings import Settings, read_settings
 from tandem.tuning.examples import TuningError
@@ -34,7 +35,7 @@ def ship(settings: Settings, adapter: Path, text: str | None, folder: Path) -> C
         )
     base = describe_weights(settings)
     card = Card(
-        name=PACKAGED,
+        name=PACKAGED_ADAPTER,
         digest=digest_of(adapter, settings.home / "models"),
         base=base["name"],
         base_digest=base["digest"],
@@ -42,8 +43,8 @@ def ship(settings: Settings, adapter: Path, text: str | None, folder: Path) -> C
         trained_at=datetime.fromtimestamp(adapter.stat().st_mtime, UTC),
         text=text or "",
     )
-    shutil.copyfile(adapter, folder / f"{PACKAGED}.gguf")
-    (folder / f"{PACKAGED}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    shutil.copyfile(adapter, folder / f"{PACKAGED_ADAPTER}.gguf")
+    (folder / f"{PACKAGED_ADAPTER}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return card
 
 

@@ -26,8 +26,8 @@ from graph.routing.linear import LinearModel
 from graph.routing.policy import Policy
 from index.audience import Viewer
 from tandem.db.pool import Database
-from tandem.models.adapters import PACKAGED
 from tandem.models.client import ModelClient
+from tandem.models.endpoint import PACKAGED_ADAPTER
 from tandem.settings import Settings
 from tests.graph.routing.given import COVERED, STALE, UNCOVERED, make_inputs
 
@@ -54,23 +54,23 @@ async def test_people_choose_what_is_graded_and_each_is_graded_once(
 ) -> None:
     badges, printer, _ = asked
     await agent.record_feedback(asked[printer], user="u", verdict="down")
-    first = await draw_next(database, PACKAGED)
+    first = await draw_next(database, PACKAGED_ADAPTER)
     assert first is not None
     assert (first.question, first.verdict, first.viewer, first.route) == (printer, "down", EVERYBODY, "grounded")
     await store_correction(database, asked[badges], person="u", text="New badges are made every Wednesday.")
-    second = await draw_next(database, PACKAGED)
+    second = await draw_next(database, PACKAGED_ADAPTER)
     assert second is not None
     assert second.correction == "New badges are made every Wednesday."
     while await grade_next(database, model, model_settings):
         pass
-    assert await draw_next(database, PACKAGED) is None
+    assert await draw_next(database, PACKAGED_ADAPTER) is None
     assert (await draw_next(database, "another adapter")) is not None
     rows = await database.fetch_all(b"SELECT graded_by, grounded_right FROM graded_questions ORDER BY 1")
     assert [row["graded_by"] for row in rows] == ["correction", "verdict"]  # small talk is no question
     assert rows[1]["grounded_right"] == 0.0, "what got a thumb down was wrong"
     assert not await database.fetch_all(b"SELECT FROM answers WHERE conversation LIKE 'trial:%%'")
     await agent.record_feedback(asked[badges], user="u", verdict="up")
-    assert await draw_next(database, PACKAGED) is not None, "a new verdict is worth another look"
+    assert await draw_next(database, PACKAGED_ADAPTER) is not None, "a new verdict is worth another look"
 
 
 async def test_a_nights_quota_is_kept(
@@ -185,7 +185,7 @@ async def test_a_refit_waits_for_something_new_and_says_why_there_is_none(
     await grade_next(database, model, model_settings)
     outcome = await refit_if_due(database, model, model_settings)
     assert outcome is None or outcome.fit_id is None
-    [graded] = await list_graded(database, PACKAGED)
+    [graded] = await list_graded(database, PACKAGED_ADAPTER)
     assert 0 < graded.grounded_right < 1, "nobody judged it, so it is as right as the reader thinks"
     assert all(one.direct_right is None for one in await list_graded(database, "another adapter"))
 
@@ -310,9 +310,9 @@ async def test_what_cannot_be_answered_again_does_not_end_the_night(
     assert await grade_next(database, model, model_settings)
     assert not await grade_next(database, model, model_settings)
     assert await database.fetch_all(b"SELECT graded_by, adapter FROM graded_questions") == [
-        {"graded_by": "nothing", "adapter": PACKAGED}
+        {"graded_by": "nothing", "adapter": PACKAGED_ADAPTER}
     ]
-    assert await list_graded(database, PACKAGED) == []
+    assert await list_graded(database, PACKAGED_ADAPTER) == []
     assert await database.fetch_all(b"SELECT thread_id FROM checkpoints") == kept, "nothing of a trial is kept"
 
 
@@ -320,7 +320,7 @@ async def test_a_question_is_graded_within_the_scope_that_it_was_asked_in(
     agent: Agent, database: Database, model: ModelClient
 ) -> None:
     await ask(agent, "When are new badges made? since:2999")
-    logged = await draw_next(database, PACKAGED)
+    logged = await draw_next(database, PACKAGED_ADAPTER)
     assert logged is not None
     assert logged.question == "since:2999 When are new badges made?"
     trial = await answer_both(database, model, logged.question, logged.viewer)
