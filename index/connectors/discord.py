@@ -1,22 +1,18 @@
 """Discord channels and forums as a source: a document is a thread or post, or a message with those that reply to it."""
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any
 
+from index.connectors.discord_chains import REACH, Message, find_run, follow_chain, group_chains, keep_run, number
 from index.connectors.discord_client import DiscordClient, NotThere
-from index.connectors.history import Thread
+from index.connectors.history import Edits, Thread, sum_up
 from index.connectors.transcript import Said, write_transcript
 from index.documents import DocumentError
 from tandem.errors import SourceError
 from tandem.settings import Settings
 
-Message = dict[str, Any]
 PAGE = 100
-REACH = 1_000
-"""How many messages later a reply still belongs to what it replies to; after that it is a document of its own."""
 EPOCH_MS = 1_420_070_400_000  # discord.com/developers/docs/reference#snowflakes
 TEXT, FORUMS = frozenset({0, 5}), frozenset({15, 16})
 READS_CONTENT = 1 << 18 | 1 << 19
@@ -28,6 +24,8 @@ SAID = frozenset({0, 19})
 """Messages and replies; all other types tell of joins, pins, boosts or are commands' answers."""
 _opened: dict[tuple[str, str], tuple[str, str, bool]] = {}
 """What was found out of channels, by server and channel."""
+_CHAIN = re.compile(r"(?:^|/)(\d+:[0-9a-f]{16})(?=~|$)")
+"""The part of a stamp that stands for messages of the channel itself; alone, or after that of a thread."""
 _MARKUP = re.compile(r"<(@!?|@&|#|a?:)(\w+)(?::\d+)?>")
 
 
@@ -84,24 +82,31 @@ class DiscordChannel:
                 messages = await self._read_back(client, since) if self._has_messages else []
             except NotThere as error:
                 raise self._closed() from error
-        found = {path: self._describe_chain(path, chain) for path, chain in _group(messages).items()}
+        found = {path: self._describe_chain(path, chain) for path, chain in group_chains(messages).items()}
         said = {path: thread for path, thread in found.items() if thread}
+        oldest = number(messages[0]) if since and messages else 0
         for thread in threads:
-            newest, before = thread.get("last_message_id") or thread["id"], said.get(thread["id"])
-            fact = f"{newest}:{thread.get('message_count', 0)}{f'/{before.fact}' if before else ''}"
-            said[thread["id"]] = Thread(thread["id"], fact, _time(newest), hides_edits=True)
+            begun = said.get(thread["id"])
+            rest = None if int(thread["id"]) < oldest else begun.fact if begun else ""
+            newest, edited = thread.get("last_message_id") or thread["id"], begun.edited if begun else 0.0
+            latest = max(_time(newest), begun.latest if begun else 0.0)
+            fact = f"{newest}:{thread.get('message_count', 0)}"
+            said[thread["id"]] = Thread(thread["id"], fact, latest, hides_edits=True, edited=edited, rest=rest)
         return list(said.values())
 
-    async def find_edits(self, path: str) -> str:
+    async def find_edits(self, path: str) -> Edits:
         async with DiscordClient.open(self._settings) as client:
-            messages = await self._read_thread(client, path)
-        edits = [f"{m['id']}:{m['edited_timestamp']}" for m in messages if m.get("edited_timestamp")]
-        return hashlib.blake2b(" ".join(edits).encode(), digest_size=8).hexdigest() if edits else ""
+            edited = [message for message in await self._read_thread(client, path) if message.get("edited_timestamp")]
+        mark = sum_up([f"{message['id']}:{message['edited_timestamp']}" for message in edited])
+        return Edits(mark, max((_edit_time(message) for message in edited if self._is_said(message)), default=0.0))
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, stamp: str | None) -> bytes:
+        listed = _CHAIN.search(stamp or "")
+        has_thread = listed is None or listed.start() > 0
         async with DiscordClient.open(self._settings) as client:
-            chain = await self._read_chain(client, path) if self._has_messages else []
-            thread = await self._read_thread(client, path)
+            fact = listed[1] if listed else None
+            chain = await self._read_chain(client, path, fact) if self._has_messages else []
+            thread = await self._read_thread(client, path) if has_thread else []
         said = [message for message in [*chain, *thread] if self._is_said(message)]
         if not said:
             raise DocumentError("The thread was deleted, or nobody says anything in it.")
@@ -130,10 +135,9 @@ class DiscordChannel:
         said = [message for message in chain if self._is_said(message)]
         if not said:
             return None
-        edits = " ".join(f"{m['id']}:{m.get('edited_timestamp')}" for m in said)
         newest = said[-1]["id"]
-        digest = hashlib.blake2b(edits.encode(), digest_size=8).hexdigest()
-        return Thread(path, f"{newest}:{digest}", _time(newest), hides_edits=False)
+        mark = sum_up([f"{message['id']}:{message.get('edited_timestamp')}" for message in said])
+        return Thread(path, f"{newest}:{mark}", _time(newest), hides_edits=False, edited=max(map(_edit_time, said)))
 
     async def _find_threads(self, client: DiscordClient, since: float | None) -> AsyncIterator[Message]:
         """The public threads: those that are open, then archived ones from the newest back."""
@@ -162,20 +166,41 @@ class DiscordChannel:
             before = {"before": page[-1]["id"]}
             if len(page) < PAGE or (since and _time(page[-1]["id"]) < since):
                 break
-        return sorted(messages, key=_number)
+        return sorted(messages, key=number)
 
-    async def _read_chain(self, client: DiscordClient, path: str) -> Sequence[Message]:
-        """A message of the channel and the replies to it."""
-        try:
-            messages = [await client.get(f"/channels/{self._id}/messages/{path}")]
-        except NotThere:
-            return []
-        while len(messages) <= REACH:
-            page = await client.get(f"/channels/{self._id}/messages", limit=PAGE, after=messages[-1]["id"])
-            messages += sorted(page, key=_number)
+    async def _read_chain(self, client: DiscordClient, path: str, fact: str | None) -> list[Message]:
+        """A message of the channel and the replies to it; `fact` is what the listing said of them, where it did.
+
+        What was fetched for other messages is enough where it agrees with that. To ask for each message's own would
+        take a dozen requests.
+        """
+        known = find_run(self._key, path) if fact else []
+        while True:
+            run = await self._extend(client, known, path, fact)
+            chain = follow_chain(path, run)
+            described = self._describe_chain(path, chain)
+            if not known or (described and described.fact == fact):
+                keep_run(self._key, run)
+                return chain
+            known = []
+
+    async def _extend(
+        self, client: DiscordClient, known: Sequence[Message], path: str, fact: str | None
+    ) -> list[Message]:
+        """What is known and what follows, or all from the message on: as far as its replies were listed, or may go."""
+        messages = list(known)
+        after = messages[-1]["id"] if messages else str(int(path) - 1)
+        newest = int(fact.partition(":")[0]) if fact else None
+        while (len(messages) <= REACH) if newest is None else (int(after) < newest):
+            try:
+                page = await client.get(f"/channels/{self._id}/messages", limit=PAGE, after=after)
+            except NotThere as error:
+                raise self._closed() from error
+            messages += sorted(page, key=number)
             if len(page) < PAGE:
                 break
-        return _group(messages).get(path, [])
+            after = messages[-1]["id"]
+        return messages
 
     async def _read_thread(self, client: DiscordClient, path: str) -> list[Message]:
         """All messages of a thread, oldest first; none where there is no such thread."""
@@ -183,31 +208,13 @@ class DiscordChannel:
         after = "0"
         try:
             while page := await client.get(f"/channels/{path}/messages", limit=PAGE, after=after):
-                messages += sorted(page, key=_number)
+                messages += sorted(page, key=number)
                 after = messages[-1]["id"]
                 if len(page) < PAGE:
                     break
         except NotThere:
             return []
         return messages
-
-
-def _group(messages: Sequence[Message]) -> dict[str, list[Message]]:
-    """Messages, oldest first, by the one that began it. Replies to what was not read are left for a full listing."""
-    roots: dict[str, str] = {}
-    at: dict[str, int] = {}
-    chains: dict[str, list[Message]] = {}
-    for number, message in enumerate(messages):
-        reference = (message.get("message_reference") or {}).get("message_id") if message["type"] == 19 else None
-        root = roots.get(reference or "")
-        if root is None or number - at[root] > REACH:
-            if reference and root is None and message.get("referenced_message"):
-                continue
-            root = message["id"]
-            at[root] = number
-        roots[message["id"]] = root
-        chains.setdefault(root, []).append(message)
-    return chains
 
 
 def _author(message: Message) -> str:
@@ -232,5 +239,7 @@ def _time(snowflake: str) -> float:
     return ((int(snowflake) >> 22) + EPOCH_MS) / 1000
 
 
-def _number(message: Message) -> int:
-    return int(message["id"])
+def _edit_time(message: Message) -> float:
+    """0 for what was never edited."""
+    edited = message.get("edited_timestamp")
+    return datetime.fromisoformat(edited).timestamp() if edited else 0.0

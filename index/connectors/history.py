@@ -4,9 +4,10 @@ A platform's listing tells of each thread how many messages it has and which is 
 was edited. So threads are also read again: those of the last days at every look, and a few of the oldest known.
 """
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -26,13 +27,24 @@ RECHECKED = 20
 
 @dataclass(frozen=True)
 class Thread:
-    """`path` names it in its channel. `fact` changes with every message that comes or goes; `latest` is the newest's
-    time, in seconds. `hides_edits`: whether it may have messages whose edits `fact` does not show."""
+    """`path` names it in its channel. `fact` changes with every message that comes or goes; `rest` stands for what
+    belongs to it beside that, None where it was not looked at. `latest` is the newest message's time, `edited` that of
+    the last edit that is known, in seconds. `hides_edits`: it may have edits that `fact` and `rest` do not show."""
 
     path: str
     fact: str
     latest: float
     hides_edits: bool
+    edited: float = 0.0
+    rest: str | None = ""
+
+
+@dataclass(frozen=True)
+class Edits:
+    """`mark` stands for all edits of a thread's messages; empty for none. `at` is the last one's time, 0 for none."""
+
+    mark: str = ""
+    at: float = 0.0
 
 
 class Channel(Protocol):
@@ -44,11 +56,11 @@ class Channel(Protocol):
     async def scan(self, since: float | None) -> Sequence[Thread]:
         """The threads that began since then (None: all of them); more do no harm."""
 
-    async def find_edits(self, path: str) -> str:
-        """What stands for the edits of the thread's messages: empty for none, or where the thread is gone."""
+    async def find_edits(self, path: str) -> Edits:
+        """The edits of the thread's messages; none where the thread is gone."""
 
-    async def read(self, path: str) -> bytes:
-        """The thread as a transcript. Raises DocumentError when it is gone."""
+    async def read(self, path: str, stamp: str | None) -> bytes:
+        """The thread as a transcript; `stamp` begins with its fact and rest. Raises DocumentError when it is gone."""
 
     def link(self, path: str) -> str: ...
 
@@ -57,16 +69,29 @@ class Channel(Protocol):
 
 @dataclass(frozen=True)
 class _Known:
-    """What the cursor keeps of a thread. `checked` is when it was last read for edits, 0 for never."""
+    """What the cursor keeps of a thread. `checked` is when it was last read for edits, 0 for never; `changed` when it
+    changed last, as far as that is known."""
 
     fact: str
     latest: float
     edits: str = ""
     checked: float = 0.0
+    changed: float = 0.0
+    rest: str = ""
 
     @property
     def stamp(self) -> str:
-        return f"{self.fact}~{self.edits}" if self.edits else self.fact
+        said = f"{self.fact}/{self.rest}" if self.rest else self.fact
+        return f"{said}~{self.edits}" if self.edits else said
+
+    def hear(self, thread: Thread, now: float) -> "_Known":
+        rest = self.rest if thread.rest is None else thread.rest
+        heard = replace(self, fact=thread.fact, latest=thread.latest, rest=rest)
+        changed = max(thread.latest, thread.edited)
+        if changed <= self.changed:
+            # What came or was edited has a time; what was deleted has none.
+            changed = self.changed if heard.stamp == self.stamp else now
+        return replace(heard, changed=changed)
 
 
 class ChannelHistory:
@@ -87,10 +112,10 @@ class ChannelHistory:
         gone = [path for path in before if path not in threads and (is_full or self._channel.began(path) >= seen)]
         known = {path: state for path, state in before.items() if path not in gone}
         for path, thread in threads.items():
-            old = before.get(path)
-            known[path] = _Known(thread.fact, thread.latest, *((old.edits, old.checked) if old else ()))
+            known[path] = before.get(path, _Known(thread.fact, thread.latest)).hear(thread, now)
         for path in _choose(threads, before, now):
-            known[path] = _Known(known[path].fact, known[path].latest, await self._channel.find_edits(path), now)
+            edits, state = await self._channel.find_edits(path), known[path]
+            known[path] = replace(state, edits=edits.mark, checked=now, changed=max(state.changed, edits.at))
         old_stamps = {} if is_full else {path: state.stamp for path, state in before.items()}
         changed = [path for path, state in known.items() if old_stamps.get(path) != state.stamp]
         return Listing(
@@ -99,14 +124,14 @@ class ChannelHistory:
             removed=gone,
             cursor={
                 "full_at": now if is_full else full_at,
-                "threads": {path: [s.fact, s.latest, s.edits, s.checked] for path, s in known.items()},
+                "threads": {path: list(astuple(state)) for path, state in known.items()},
             },
         )
 
     async def read(self, path: str, stamp: str | None) -> RawDocument:
         try:
             await self._channel.open(again=False)
-            data = await self._channel.read(path)
+            data = await self._channel.read(path, stamp)
         except SourceError as error:
             # It concerns the source, not this document, whose passages stay until a listing tells what became of it.
             raise SourceUnavailable(error.message, remedy=error.remedy) from error
@@ -114,8 +139,13 @@ class ChannelHistory:
         return RawDocument(data, stamp, name="thread.md")
 
     def _describe(self, path: str, state: _Known) -> ListedDocument:
-        changed_at = datetime.fromtimestamp(state.latest, UTC)
+        changed_at = datetime.fromtimestamp(state.changed or state.latest, UTC)
         return ListedDocument(path, self._channel.link(path), state.stamp, changed_at)
+
+
+def sum_up(edits: Sequence[str]) -> str:
+    """A short text that differs whenever one of these does; empty for none."""
+    return hashlib.blake2b(" ".join(edits).encode(), digest_size=8).hexdigest() if edits else ""
 
 
 def _choose(threads: Mapping[str, Thread], before: Mapping[str, _Known], now: float) -> list[str]:

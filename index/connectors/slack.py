@@ -1,6 +1,5 @@
 """Slack channel history as a source: a document is a thread, or a message that nobody replied to."""
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from index.connectors.connector import SourceUnavailable
-from index.connectors.history import Thread
+from index.connectors.history import Edits, Thread, sum_up
 from index.connectors.transcript import Said, write_transcript
 from index.documents import DocumentError
 from tandem.errors import SourceError
@@ -24,6 +23,8 @@ from tandem.settings import Settings
 Message = dict[str, Any]
 PAGE = 200  # what Slack recommends at most: docs.slack.dev/apis/web-api/pagination
 RATE_LIMIT_TRIES = 20
+STRANGER = "someone"
+"""Whom Slack does not show, as it may be with people of another workspace in a shared channel."""
 SAID = frozenset({None, "bot_message", "me_message", "file_share", "thread_broadcast"})
 """Subtypes that somebody wrote; all others tell of joins, topics, pins (docs.slack.dev/reference/events/message)."""
 _CLOSED = {
@@ -31,6 +32,7 @@ _CLOSED = {
     "not_in_channel": "the bot is not in it",
     "missing_scope": "the app lacks the scope to read it",
 }
+_NOT_THERE = frozenset({"thread_not_found", "user_not_found", "user_not_visible"})
 _REFUSED = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 _MARKUP = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _USER = re.compile(r"<@([UW]\w+)")
@@ -83,14 +85,15 @@ class SlackChannel:
         roots = self._pages("conversations.history", oldest=f"{since or 0:.6f}")
         return [_describe(root) async for root in roots if self._is_thread(root)]
 
-    async def find_edits(self, path: str) -> str:
+    async def find_edits(self, path: str) -> Edits:
         try:
-            edits = [f"{m['ts']}:{m['edited']['ts']}" for m in await self._replies(path) if "edited" in m]
+            edited = [message for message in await self._replies(path) if "edited" in message]
         except DocumentError:
-            return ""
-        return hashlib.blake2b(" ".join(edits).encode(), digest_size=8).hexdigest() if edits else ""
+            return Edits()
+        mark = sum_up([f"{message['ts']}:{message['edited']['ts']}" for message in edited])
+        return Edits(mark, max((float(m["edited"]["ts"]) for m in edited if self._is_said(m)), default=0.0))
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, stamp: str | None) -> bytes:
         messages = [message for message in await self._replies(path) if self._is_said(message)]
         await self._learn_names(messages)
         return write_transcript(
@@ -136,13 +139,13 @@ class SlackChannel:
                 return
 
     async def _call(self, method: str, **arguments: Any) -> Any:
-        """Raises SlackApiError for thread_not_found alone."""
+        """Raises SlackApiError for what concerns one thread or person alone."""
         try:
             return (await self._client.api_call(method, http_verb="GET", params=arguments)).data
         except SlackApiError as error:
             data = error.response.data
             code = str(data.get("error", "")) if isinstance(data, dict) else ""
-            if code in ("thread_not_found", "user_not_found"):
+            if code in _NOT_THERE:
                 raise
             if code in _CLOSED:
                 raise SourceError(
@@ -164,7 +167,7 @@ class SlackChannel:
             try:
                 found = (await self._call("users.info", user=user))["user"]
             except SlackApiError:
-                found = {}  # a stranger of a shared channel
+                found = {"name": STRANGER}
             profile = found.get("profile") or {}
             name = profile.get("display_name") or profile.get("real_name") or found.get("real_name")
             _names[self.team, user] = name or found.get("name") or user
@@ -193,7 +196,8 @@ def _describe(root: Message) -> Thread:
     latest = root.get("latest_reply") or root["ts"]
     edited = (root.get("edited") or {}).get("ts", "")
     replies = root.get("reply_count", 0)
-    return Thread(root["ts"], f"{latest}:{replies}:{edited}{root.get('subtype', '')}", float(latest), bool(replies))
+    fact = f"{latest}:{replies}:{edited}{root.get('subtype', '')}"
+    return Thread(root["ts"], fact, float(latest), hides_edits=bool(replies), edited=float(edited or 0.0))
 
 
 def _read_raw(message: Message) -> str:

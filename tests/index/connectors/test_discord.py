@@ -1,10 +1,13 @@
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import discord
 import pytest
 from simcord.backend.models import Channel
 
 from index.audience import Viewer
+from index.connectors import discord_chains, history
 from index.connectors.channels import locate_channel
 from index.connectors.connector import SourceUnavailable
 from index.connectors.discord import DiscordChannel
@@ -30,8 +33,8 @@ def open_history(double: DiscordDouble, channel: Channel | None = None) -> Chann
     return ChannelHistory(DiscordChannel(aim_at(double, Settings()), str(double.guild.id), str(place.id)))
 
 
-async def read(source: ChannelHistory, path: object) -> str:
-    return (await source.read(str(path), "any")).data.decode()
+async def read(source: ChannelHistory, path: object, stamp: str | None = "any") -> str:
+    return (await source.read(str(path), stamp)).data.decode()
 
 
 async def test_replies_belong_to_what_they_reply_to(double: DiscordDouble) -> None:
@@ -110,6 +113,90 @@ async def test_pages_and_rate_limits_are_followed(double: DiscordDouble) -> None
     text = await read(source, thread.id)
     assert text.index("Inside 0") < text.index("Inside 129")
     assert [call.status for call in double.calls].count(429) == 1
+
+
+async def test_a_channel_is_read_in_pages_not_message_by_message(double: DiscordDouble) -> None:
+    ada = double.make_person("Ada")
+    said = [ada.say(double.general, f"Message {number}") for number in range(250)]
+    late = ada.say(double.general, "A late reply", reply_to=said[20])
+    source = open_history(double)
+    documents = (await source.list(None)).documents
+    double.calls.clear()
+    for start in range(0, len(documents), 3):  # as a worker does: three side by side
+        await asyncio.gather(
+            *(read(source, document.path, document.stamp) for document in documents[start : start + 3])
+        )
+    assert len(documents) == 250
+    assert len(double.calls) < 10
+    [chain] = [document for document in documents if document.path == str(said[20].id)]
+    assert "A late reply" in await read(source, chain.path, chain.stamp)
+    # What changed meanwhile is asked for: what was fetched before agrees with no stamp of a later listing.
+    double.backend.edit_message(double.general.id, late.id, {"content": "A better reply"})
+    double.backend.delete_message(double.general.id, said[30].id)
+    again = {document.path: document.stamp for document in (await source.list(None)).documents}
+    assert "A better reply" in await read(source, chain.path, again[chain.path])
+    with pytest.raises(DocumentError, match="deleted"):
+        await read(source, said[30].id, documents[30].stamp)
+
+
+async def test_a_reply_beyond_reach_is_a_document_that_can_be_read(
+    double: DiscordDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord_chains, "REACH", 3)
+    ada = double.make_person("Ada")
+    root = ada.say(double.general, "A question")
+    for number in range(4):
+        ada.say(double.general, f"Message {number}")
+    late = ada.say(double.general, "An answer", reply_to=root)
+    source = open_history(double)
+    stamps = {document.path: document.stamp for document in (await source.list(None)).documents}
+    assert "An answer" in await read(source, late.id, stamps[str(late.id)])
+    assert "An answer" not in await read(source, root.id, stamps[str(root.id)])
+
+
+async def test_a_change_has_the_time_of_the_edit_or_of_the_look_that_misses_something(double: DiscordDouble) -> None:
+    ada = double.make_person("Ada")
+    root, other = ada.say(double.general, "Topic"), ada.say(double.general, "Another")
+    reply = ada.say(double.general, "A reply", reply_to=other)
+    thread = double.make_thread(double.general, ada)
+    inside = ada.say(thread, "In the thread")
+    source = open_history(double)
+    first = await source.list(None)
+    said = {document.path: document.changed_at for document in first.documents}
+    double.clock.elapsed += 3600
+    edited_at = double.clock.now()
+    double.backend.edit_message(double.general.id, root.id, {"content": "Another topic"})
+    double.backend.edit_message(thread.id, inside.id, {"content": "Changed in the thread"})
+    double.backend.delete_message(double.general.id, reply.id)
+    second = await source.list(first.cursor)
+    found = {document.path: document.changed_at for document in second.documents}
+    for path in (str(root.id), str(thread.id)):
+        moment = found[path]
+        assert moment is not None
+        assert abs(moment - edited_at) < timedelta(seconds=5)
+    before, after = said[str(other.id)], found[str(other.id)]
+    assert before is not None
+    assert after is not None
+    assert before < after <= datetime.now(UTC), "nobody tells when something was deleted"
+    assert [document.path for document in (await source.list(second.cursor)).documents] == []
+
+
+async def test_an_old_thread_is_the_same_in_every_listing(
+    double: DiscordDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = double.make_person("Ada")
+    root = ada.say(double.general, "A long story")
+    thread = double.make_thread(double.general, ada, message=root)
+    ada.say(thread, "It continues here.")
+    for number in range(100):
+        ada.say(double.general, f"Message {number}")
+    source = open_history(double)
+    first = await source.list(None)
+    monkeypatch.setattr(history, "RECENT_S", -30.0)  # one page is read, and the thread began before it
+    second = await source.list(first.cursor)
+    assert [document.path for document in second.documents] == []
+    stamp = {document.path: document.stamp for document in first.documents}[str(root.id)]
+    assert "A long story" in await read(source, root.id, stamp)
 
 
 async def test_a_forum_is_its_posts(double: DiscordDouble) -> None:

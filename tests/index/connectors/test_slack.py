@@ -93,6 +93,38 @@ async def test_replies_edits_and_deletions_are_seen_and_nothing_else_is_listed_a
         await read(source, threads[4]["ts"])
 
 
+async def test_a_change_has_the_time_of_the_edit_or_of_the_look_that_misses_something(
+    slack: SlackDouble, source: ChannelHistory
+) -> None:
+    threads = [slack.say(f"Topic {number}") for number in range(3)]
+    replies = [slack.say("A reply", user="U2", thread=root["ts"]) for root in threads]
+    first = await source.list(None)
+    slack.change(threads[0], "Another topic")
+    slack.change(replies[1], "A better reply")
+    slack.remove(replies[2])
+    second = await source.list(first.cursor)
+    changed = {document.path: document.changed_at for document in second.documents}
+    for root, message in ((threads[0], threads[0]), (threads[1], replies[1])):
+        moment = changed[root["ts"]]
+        assert moment is not None
+        assert moment.timestamp() == pytest.approx(float(message["edited"]["ts"]))
+    gone = changed[threads[2]["ts"]]
+    assert gone is not None
+    assert float(replies[2]["ts"]) < gone.timestamp() <= time.time(), "nobody tells when something was deleted"
+    assert list((await source.list(second.cursor)).documents) == []
+
+
+@pytest.mark.parametrize(("user", "error"), [("U7", "user_not_found"), ("U8", "user_not_visible")])
+async def test_whom_slack_does_not_show_is_someone(
+    slack: SlackDouble, source: ChannelHistory, user: str, error: str
+) -> None:
+    slack.fail("users.info", Fault(error=error))
+    root = slack.say(f"As <@{user}> says", user=user)
+    text = await read(source, root["ts"])
+    assert "**someone** (" in text
+    assert "As @someone says" in text
+
+
 async def test_an_old_thread_that_wakes_up_is_seen_at_the_next_full_listing(
     slack: SlackDouble, source: ChannelHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
