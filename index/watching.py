@@ -99,10 +99,13 @@ def find_touched(folders: Folders, paths: Iterable[Path]) -> list[Source]:
     touched: dict[int, Source] = {}
     for path in paths:
         for folder, (_, sources) in folders.items():
-            if path.is_relative_to(folder) and _may_matter(path.relative_to(folder)):
+            if path.is_relative_to(folder) and _may_matter(folder, path):
                 touched |= {source.id: source for source in sources}
     return list(touched.values())
 
 
-def _may_matter(path: Path) -> bool:
-    return not any(part.startswith(".") for part in path.parts) and path.suffix.lower() in {"", *SUFFIXES}
+def _may_matter(folder: Path, path: Path) -> bool:
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    # A folder may have a dot in its name; of one that is gone nobody can tell, and the next look finds it.
+    return path.suffix.lower() in {"", *SUFFIXES} or path.is_dir()

@@ -76,7 +76,8 @@ class Store:
         except (DocumentError, SourceError):
             raise
         except Exception as error:  # each store has errors of its own, which have no base
-            raise SourceUnavailable(f"{self._location} does not answer ({type(error).__name__}: {error}).") from error
+            # Its text may name endpoints and accounts, and a chat shows this.
+            raise SourceUnavailable(f"{self._location} does not answer ({type(error).__name__}).") from error
 
     def _open(self) -> tuple[Any, str]:
         resolve_store(self._location)  # this machine may lack the package that another had

@@ -69,3 +69,22 @@ def test_only_what_may_be_a_document_or_a_folder_of_them_is_a_change() -> None:
     assert touched("d/gone") == [docs]
     assert touched("d/m/a.PDF", "d/m/b.md") == [docs, more]
     assert touched("d/.git/notes.md", "d/a.jpg", "d/a.md~", "other/a.md") == []
+
+
+def test_a_folder_with_a_dot_in_its_name_is_a_folder_too(folder: Path) -> None:
+    docs = Source(1, "docs", "folder", str(folder), "*", "everyone")
+    (folder / "people").rename(folder / "people.v2")
+    (folder / "photo.v2").touch()
+    assert find_touched({folder: (1, (docs,))}, [folder / "people.v2"]) == [docs]
+    assert find_touched({folder: (1, (docs,))}, [folder / "photo.v2"]) == []
+
+
+async def test_a_folder_with_a_dot_in_its_name_is_looked_at_when_it_is_renamed(room: Room, watched: Path) -> None:
+    (watched / "people").rename(watched / "people.v1")
+    await wait_for_look(room, "docs", watched / "leave.md", "# Leave\n\nForty days.\n")  # by now it is watched
+    (watched / "people.v1").rename(watched / "people.v2")
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while "people.v2/travel.md" not in await room.texts():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
+        await room.drain()

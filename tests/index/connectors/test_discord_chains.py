@@ -1,4 +1,4 @@
-"""A chain is the same whether the whole channel was read or what follows its first message; little is kept of a channel."""
+"""A chain is the same whether the whole channel was read or what follows its root; little is kept of a channel."""
 
 from typing import Any
 
