@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from tandem.cancelling import end_tasks
 from tandem.errors import ModelBusy
 from tandem.models.client import ModelClient
 from tandem.tuning.sets import Asked, JudgedSet
@@ -35,11 +36,13 @@ async def judge(
 
     marks: list[tuple[JudgedSet, list[float], list[float]]] = []
     for judged in sets:
-        async with asyncio.TaskGroup() as tasks:
-            old, new = (
-                [tasks.create_task(mark(name, asked)) for asked in judged.questions] for name in (before, adapter)
-            )
-        marks.append((judged, [task.result() for task in old], [task.result() for task in new]))
+        tasks = [asyncio.create_task(mark(name, asked)) for name in (before, adapter) for asked in judged.questions]
+        try:
+            worth = await asyncio.gather(*tasks)
+        finally:
+            await end_tasks(*tasks)
+        count = len(judged.questions)
+        marks.append((judged, worth[:count], worth[count:]))
     return _compare(marks)
 
 

@@ -173,6 +173,7 @@ def _list_changes(
 def _plan(settings: Settings, name: str, split: Mapping[Side, Sequence[Example]], wished: Wished) -> tuple[Run, Card]:
     """What the run of that name is to do, and the card of its adapter as far as it is known."""
     registry, weights = Adapters(settings), describe_weights(settings)
+    registry.install_packaged()  # as the model server does, which may never have run here
     before = registry.in_service(weights["digest"])
     start = registry.file(before, on_gpu=True) if before else None
     tokens = sum(len(example.text) for example in split["train"]) // 4

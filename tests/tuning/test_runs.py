@@ -15,6 +15,7 @@ from tandem.models.snapshot import SeenDocument, Snapshot
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError
 from tandem.tuning.process import train
+from tandem.tuning.run import read_run
 from tandem.tuning.runs import RunFolder, begin_run, check_resumable, finish_run, list_runs, list_taught, take_snapshot
 from tandem.tuning.split import Side
 from tests.tuning.made import make_example
@@ -137,8 +138,16 @@ async def test_a_run_does_not_go_on_with_other_settings_or_from_another_adapter(
     with pytest.raises(TuningError, match=r"seed 4 instead of 0; epochs 2 instead of 6; learning rate 0.0001"):
         check_resumable(settings, folder, make_split(), named)
     await learn(settings, "orders", stand_in)
-    with pytest.raises(TuningError, match=r"go on from orders\.1 instead of SmolLM2"):
+    with pytest.raises(TuningError, match=r"go on from orders\.1 instead of reader"):
         check_resumable(settings, folder, make_split(), NOTHING_NAMED)
+
+
+def test_a_run_goes_on_from_the_adapter_that_ships_where_no_server_ever_ran(settings: Settings) -> None:
+    folder = begin_run(settings, "house", make_split(), NOTHING_NAMED)
+    run = read_run(folder.path)
+    assert run.start is not None
+    assert run.start.exists()
+    assert run.rank == 32
 
 
 def test_a_project_has_the_runs_of_its_own_name_alone(settings: Settings) -> None:
