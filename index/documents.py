@@ -33,14 +33,15 @@ class ListedDocument:
 class RawDocument:
     """A document's bytes, with the stamp that belongs to exactly them.
 
-    `changed_at` is None where only the listing tells. `name` is a file name whose suffix tells the format, where the
-    path does not.
+    `changed_at` is None where only the listing tells. `arrived_at` is when it came to its path, where that was later.
+    `name` is a file name whose suffix tells the format, where the path does not.
     """
 
     data: bytes
     stamp: str | None
     changed_at: datetime | None = None
     name: str | None = None
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True)

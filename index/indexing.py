@@ -183,6 +183,7 @@ async def _swap(
         "content_hash": content_hash,
         "stamp": raw.stamp,
         "changed_at": raw.changed_at,
+        "arrived_at": raw.arrived_at,
         "title": document.title,
         "language": document.language,
         "owner": document.owner,

@@ -29,10 +29,13 @@ SELECT coalesce(%(licence)s, licence) AS licence,
 FROM sources WHERE id = %(source_id)s;
 
 -- name: update_document
--- why: in the same transaction as its chunks. Only other content is a change; a new pipeline makes nothing fresher.
+-- why: in the same transaction as its chunks. Only other content is a change; a new pipeline makes nothing fresher. What was
+-- moved or copied here is as old as it was, and no later than it came.
 UPDATE documents SET state = 'indexed', failure = NULL, failed_at = NULL, refused = false, stamp = %(stamp)s,
     title = %(title)s, language = %(language)s, owner = %(owner)s, licence = %(licence)s, expires_at = %(expires_at)s, review_by = %(review_by)s,
-    admitted_at = CASE WHEN refused THEN (SELECT listed_at FROM looks WHERE id = %(look_id)s) ELSE admitted_at END,
+    admitted_at = greatest(
+        CASE WHEN refused THEN (SELECT listed_at FROM looks WHERE id = %(look_id)s) ELSE admitted_at END,
+        CASE WHEN content_hash IS DISTINCT FROM %(content_hash)s THEN %(arrived_at)s::timestamptz END),
     indexed_at = now(), content_hash = %(content_hash)s,
     versions = CASE WHEN content_hash = %(content_hash)s THEN array_remove(versions, %(version_id)s) ELSE '{}' END
         || %(version_id)s::int,

@@ -92,7 +92,9 @@ def read_document(location: str, path: str) -> RawDocument:
     if len(data) > MAX_BYTES:
         raise DocumentError(describe_size(len(data)))
     settled = _stamp(before) == _stamp(after) and _is_settled(after)
-    return RawDocument(data, _stamp(after) if settled else None, _changed_at(after))
+    # A file that is moved or copied with its time comes later than it changed; of that the inode tells.
+    arrived_at = _read_time(after.st_ctime) if after.st_ctime_ns > after.st_mtime_ns else None
+    return RawDocument(data, _stamp(after) if settled else None, _read_time(after.st_mtime), arrived_at=arrived_at)
 
 
 def _walk(root: Path) -> Iterator[ListedDocument]:
@@ -145,7 +147,7 @@ def _describe(root: Path, file: "os.DirEntry[str]") -> ListedDocument | None:
         fault = "Its name is not UTF-8: rename it."
     elif found.st_size > MAX_BYTES:
         fault = describe_size(found.st_size)
-    return ListedDocument(path, uri, _stamp(found), _changed_at(found), fault)
+    return ListedDocument(path, uri, _stamp(found), _read_time(found.st_mtime), fault)
 
 
 def _name(root: Path, entry: "os.PathLike[str]") -> tuple[str, str]:
@@ -167,8 +169,8 @@ def _is_settled(found: os.stat_result) -> bool:
     return time.time() - found.st_ctime > SETTLED_S
 
 
-def _changed_at(found: os.stat_result) -> datetime | None:
+def _read_time(seconds: float) -> datetime | None:
     try:
-        return datetime.fromtimestamp(found.st_mtime, UTC)
+        return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None  # a time that no calendar has

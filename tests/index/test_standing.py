@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,6 +57,23 @@ async def test_an_old_file_is_not_late_for_its_age_and_a_new_pipeline_makes_noth
     assert status.lag_p50_s is not None
     assert status.lag_p95_s is not None
     assert 0 < status.lag_p50_s <= status.lag_p95_s < 600
+
+
+async def test_a_file_that_is_moved_here_with_its_old_time_is_not_late_for_that(room: Room, folder: Path) -> None:
+    source = await room.add(folder)
+    await room.look(source)
+    month_ago = datetime.now(UTC) - 30 * DAY
+    await room.fetch("UPDATE sources SET added_at = %(then)s RETURNING id", then=month_ago - DAY)
+    for name in ("leave.md", "new.md"):  # as `cp -p` and rsync do
+        (folder / name).write_text(f"# {name}\n\nForty days.\n")
+        os.utime(folder / name, (month_ago.timestamp(), month_ago.timestamp()))
+    await room.look(source)
+    moved = {document.path: document for document in await list_standings(room.database, source.id)}
+    for name in ("leave.md", "new.md"):
+        assert moved[name].changed_at == month_ago
+        lag = moved[name].lag_s
+        assert lag is not None
+        assert lag < 60
 
 
 async def test_lags_are_told_by_their_percentiles(room: Room, folder: Path) -> None:
