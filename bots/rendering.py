@@ -168,7 +168,8 @@ def describe_look(progress: LookProgress) -> str:
         case "queued":
             return f"{name}: queued{trouble}"
         case "listing":
-            return f"{name}: listing what is there{trouble}"
+            met = f", {_count(progress.met, 'document')} so far" if progress.met else ""
+            return f"{name}: listing what is there{met}{trouble}"
         case "running":
             filled = BAR_LENGTH * progress.done // max(progress.total, 1)
             bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)

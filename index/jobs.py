@@ -68,7 +68,8 @@ class ChunkCounts:
 
 @dataclass(frozen=True)
 class LookProgress:
-    """`done` of `total` documents that need work; `total` is known once the listing is done.
+    """`done` of `total` documents that need work; `total` is known once the listing is done. `met`: what that has found
+    so far, where it takes long.
 
     `seconds_left` is told from the documents that are done, once there are enough of them. `error` is why the look
     failed, or what it is waiting for. `failures` are what the listing had to say, then "path: reason", the first
@@ -86,6 +87,7 @@ class LookProgress:
     error: str | None
     failures: tuple[str, ...]
     seconds_left: float | None = None
+    met: int = 0
 
 
 async def enqueue_look(
@@ -133,6 +135,7 @@ async def read_look(database: Database, look_id: int) -> LookProgress:
         error=row["error"],
         failures=tuple(map(on_one_line, row["failures"])),
         seconds_left=_estimate(row),
+        met=row["met"],
     )
 
 

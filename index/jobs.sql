@@ -89,7 +89,7 @@ SELECT EXISTS (
 -- name: read_look
 -- why: counted from the jobs themselves, so that progress can never drift from the truth. Who may see the source may
 -- read it, so it names no document that fewer may see.
-SELECT l.id, s.name AS source, l.state,
+SELECT l.id, s.name AS source, l.state, l.met,
     extract(epoch FROM coalesce(l.finished_at, now()) - l.requested_at)::float8 AS seconds,
     extract(epoch FROM now() - min(j.finished_at) FILTER (WHERE j.outcome = 'listed'))::float8 AS running_s,
     coalesce(l.error, max(j.error) FILTER (WHERE j.state = 'queued')) AS error,

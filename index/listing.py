@@ -1,25 +1,32 @@
 """The listing of a source: compares what it lists with what is known, and makes a job of every difference."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 
+import psycopg
 from psycopg.types.json import Jsonb
 
+from index.connectors.connector import Connector
 from index.connectors.registry import open_connector
 from index.documents import ListedDocument
 from index.leases import Lease, LeaseLost, finish, finish_failed, hold
 from index.licences import list_allowed
 from index.versions import describe_pipeline, find_version
+from tandem.cancelling import end_tasks
 from tandem.db.pool import Database
 from tandem.db.queries import load_queries
-from tandem.errors import SourceError
+from tandem.errors import DatabaseUnavailable, SourceError
 from tandem.models.client import ModelClient
 from tandem.settings import Settings
 
 QUERIES = load_queries("index", "listing.sql")
 HANDFUL = 5
 SHOWN_NOTES = 10
+TOLD_EVERY_S = 1.0
 MAX_PATH = 2_000
 """Bytes. Paths are found by an index of Postgres, which takes 2,700."""
+log = logging.getLogger(__name__)
 
 
 async def list_source(database: Database, model: ModelClient, settings: Settings, lease: Lease) -> None:
@@ -38,7 +45,12 @@ async def list_source(database: Database, model: ModelClient, settings: Settings
         "licences": list_allowed(settings),
     }
     row = await database.fetch_one(QUERIES["find_cursor"], about)
-    listing = await open_connector(lease.source, settings, database).list(row["cursor"] if row else None)
+    connector = open_connector(lease.source, settings, database)
+    telling = asyncio.create_task(_tell_met(database, lease, connector))
+    try:
+        listing = await connector.list(row["cursor"] if row else None)
+    finally:
+        await end_tasks(telling)
     documents, passed_over = _tell_apart(listing.documents)
     parameters = {
         **about,
@@ -69,6 +81,16 @@ async def fail_look(database: Database, lease: Lease, reason: str) -> None:
         await hold(connection, lease)
         await finish_failed(connection, lease, reason)
         await connection.execute(QUERIES["fail_look"], {"look_id": lease.look_id, "reason": reason})
+
+
+async def _tell_met(database: Database, lease: Lease, connector: Connector) -> None:
+    """For whoever watches: a large site takes minutes to list."""
+    while True:
+        await asyncio.sleep(TOLD_EVERY_S)
+        try:
+            await database.execute(QUERIES["tell_met"], {"look_id": lease.look_id, "met": connector.met})
+        except (DatabaseUnavailable, psycopg.OperationalError) as error:
+            log.warning("look %d: how far its listing is could not be told (%s)", lease.look_id, type(error).__name__)
 
 
 def _refuse_landslide(name: str, left: int, known: int, gone: int) -> None:

@@ -1,6 +1,10 @@
 -- name: begin_listing
 -- why: who asks for a look from here on may have changed a file that was listed already, and gets a second listing.
-UPDATE looks SET state = 'listing', listed_at = now() WHERE id = %(look_id)s AND state IN ('queued', 'listing');
+UPDATE looks SET state = 'listing', met = 0, listed_at = now() WHERE id = %(look_id)s AND state IN ('queued', 'listing');
+
+-- name: tell_met
+-- why: for the line that people watch.
+UPDATE looks SET met = %(met)s WHERE id = %(look_id)s AND state = 'listing' AND met <> %(met)s;
 
 -- name: find_cursor
 -- why: what the listing may leave out. All of it is listed anew when something is still to be done that no change would

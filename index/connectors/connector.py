@@ -39,6 +39,10 @@ class Listing:
 class Connector(Protocol):
     """One source. It keeps nothing between two calls but what it could fetch again."""
 
+    @property
+    def met(self) -> int:
+        """How many documents the listing that is under way has met so far; 0 where nobody has to wait for it."""
+
     async def list(self, cursor: Cursor | None) -> Listing:
         """Lists the source. Without a cursor it believes nothing that it said before.
 

@@ -27,6 +27,8 @@ _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 class Folder:
     """A connector without a cursor: to ask each file for its times is quick."""
 
+    met = 0
+
     def __init__(self, location: str) -> None:
         self._location = location
 

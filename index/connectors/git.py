@@ -52,6 +52,8 @@ class GitRepository:
     The clone is a cache: any worker makes its own, and it may be deleted.
     """
 
+    met = 0
+
     def __init__(self, location: str, branch: str | None, home: Path) -> None:
         key = hashlib.blake2b(location.encode(), digest_size=12).hexdigest()
         self._location = location

@@ -97,6 +97,8 @@ class _Known:
 class ChannelHistory:
     """A connector whose stamps stand for a thread's messages and their edits."""
 
+    met = 0
+
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 

@@ -60,6 +60,7 @@ class Store:
 
     def __init__(self, location: str) -> None:
         self._location = location
+        self.met = 0
 
     async def list(self, cursor: Cursor | None) -> Listing:
         return Listing(await self._in_time(LIST_S, self._list))
@@ -90,6 +91,7 @@ class Store:
             # Not `find`, which takes a folder that does not answer for one that is empty.
             for _, _, found in files.walk(root, detail=True, on_error="raise"):
                 listed += [self._describe(files, root, about) for about in found.values() if _is_document(about, root)]
+                self.met = len(listed)
         except FileNotFoundError as error:
             raise SourceError(f"There is nothing at {self._location}.", remedy="Check the address.") from error
         except PermissionError as error:

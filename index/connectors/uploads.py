@@ -13,6 +13,8 @@ QUERIES = load_queries("index.connectors", "uploads.sql")
 class Uploads:
     """A connector without a cursor: the table is at hand."""
 
+    met = 0
+
     def __init__(self, source_id: int, source_name: str, database: Database) -> None:
         self._source_id = source_id
         self._source_name = source_name

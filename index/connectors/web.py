@@ -29,7 +29,12 @@ class Website:
         self._scope = Scope(location)
         self._allow_private = allow_private
         self._max_pages = pages or MAX_PAGES
+        self._walk: Walk | None = None
         self._cache = PageCache(home / "web" / hashlib.blake2b(location.encode(), digest_size=12).hexdigest())
+
+    @property
+    def met(self) -> int:
+        return len(self._walk.documents) if self._walk else 0
 
     async def list(self, cursor: Cursor | None) -> Listing:
         known = {path: KnownPage(**fields) for path, fields in (cursor or {}).get("pages", {}).items()}
@@ -38,7 +43,7 @@ class Website:
             rules = await self._learn_rules(client)
             client.pause_s = rules.pause_s
             named = await read_sitemaps(client, self._scope, rules)
-            walk = Walk(client, self._scope, rules, self._cache, known, named, self._max_pages)
+            self._walk = walk = Walk(client, self._scope, rules, self._cache, known, named, self._max_pages)
             await walk.run()
         return Listing(
             walk.documents,

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import random
 import shutil
@@ -6,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bots.rendering import describe_look
+from index import listing
+from index.connectors.connector import Cursor, Listing
+from index.documents import RawDocument
 from index.jobs import SCHEDULE, DocumentCounts, enqueue_look, read_look, run_next_job
 from tests.index.conftest import Room
 
@@ -159,3 +164,32 @@ async def test_ten_thousand_files_are_listed_in_one_job(room: Room, tmp_path: Pa
     assert await run_next_job(room.database, room.model, room.settings, worker="test")
     progress = await read_look(room.database, look)
     assert (progress.state, progress.total, progress.done) == ("running", 10_000, 0)
+
+
+class Slow:
+    """A connector that takes its time, as a large site does."""
+
+    def __init__(self) -> None:
+        self.met, self.may_end = 0, asyncio.Event()
+
+    async def list(self, cursor: Cursor | None) -> Listing:
+        self.met = 1_240
+        await self.may_end.wait()
+        return Listing([])
+
+    async def read(self, path: str, stamp: str | None) -> RawDocument:
+        raise NotImplementedError
+
+
+async def test_a_long_listing_tells_what_it_has_met(room: Room, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow()
+    monkeypatch.setattr(listing, "TOLD_EVERY_S", 0.01)
+    monkeypatch.setattr(listing, "open_connector", lambda *_: slow)
+    look = await enqueue_look(room.database, room.settings, await room.add(folder), requested_by="test")
+    listed = asyncio.create_task(room.drain())
+    while not (progress := await read_look(room.database, look)).met:
+        await asyncio.sleep(0.01)
+    assert describe_look(progress) == "`docs`: listing what is there, 1,240 documents so far"
+    slow.may_end.set()
+    await listed
+    assert (await read_look(room.database, look)).state == "done"

@@ -9,6 +9,9 @@ ALTER TABLE jobs ADD COLUMN turn int NOT NULL DEFAULT 0;
 DROP INDEX open_jobs;
 CREATE INDEX open_jobs ON jobs (turn, due_at, id) WHERE state IN ('queued', 'running');
 
+-- How many documents a listing that is under way has met.
+ALTER TABLE looks ADD COLUMN met int NOT NULL DEFAULT 0;
+
 -- A person may confirm a document whose date is its source's: it then holds longer than the others.
 CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
 SELECT d.id, d.source_id, s.name AS source, d.path, d.title, d.uri, d.workspace, d.audience, d.state, d.failure,
