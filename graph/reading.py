@@ -1,8 +1,9 @@
 """Reading: the model in service takes its answer, word by word, from one of the passages, and says how sure that is.
 
-One call of the model: a grammar lets it say nothing but a passage's number and words that stand in that passage. The
-first token, which in its training was the choice between answering and declining, tells how much it would rather have
-declined; a calibrated linear model weighs that with how sure the words are and how they fit the question.
+A grammar lets the model say nothing but a passage's number and words that stand in that passage. The first token, which
+in its training was the choice between answering and declining, tells how much it would rather have declined; a
+calibrated linear model weighs that with how sure the words are and how they fit the question. Where that leaves it in
+doubt, the sentences around the answer are read once more: does the model say the same of them alone?
 """
 
 import json
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 from graph.prompts import ask_numbered
 from graph.routing.linear import LinearModel
 from graph.sentences import split_sentences, tidy
-from graph.signs import Signs, list_missing, weigh_signs
+from graph.signs import SecondSigns, Signs, list_missing, weigh_again, weigh_signs
 from graph.support import content_terms
 from index.search import Hit
 from tandem.models.client import ModelClient
@@ -41,16 +42,19 @@ _REPLY = re.compile(r"\[(\d)\] ?(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Bar:
-    """`model` weighs `Signs`; an answer is sent from the chance `least` on."""
+    """`model` weighs `Signs`, `second` those and `SecondSigns`; an answer is sent from the chance `least` on. A second
+    reading is worth its time where the first leaves a chance from `doubtful[0]` to `doubtful[1]`."""
 
     model: LinearModel
+    second: LinearModel
+    doubtful: tuple[float, float]
     least: float
 
 
 @dataclass(frozen=True)
 class Reading:
     """`answer` stands in `passage`, in the sentence `quote`. `p_answer` is the chance that it answers the question;
-    `is_sent` whether that is enough, and the answer says something."""
+    `is_sent` whether that is enough, and the answer says something. `calls` of the model, with their tokens."""
 
     answer: str
     passage: Hit
@@ -58,6 +62,8 @@ class Reading:
     p_answer: float
     is_sent: bool
     signs: Signs
+    second: SecondSigns | None
+    calls: int
     prompt_tokens: int
     answer_tokens: int
 
@@ -73,24 +79,68 @@ def read_bar() -> Bar:
 
 
 async def read_passages(
-    model: ModelClient, question: str, passages: Sequence[Hit], *, name: str | None = None
+    model: ModelClient, question: str, passages: Sequence[Hit], *, name: str | None = None, always_twice: bool = False
 ) -> Reading | None:
     """The best answer that the passages hold, whether it is good or not; None where they hold no text.
 
     `name` is the model or adapter that reads; without it, what is in service. With a foreign server, which takes no
-    grammar, None also where its reply has another form.
+    grammar, None also where its reply has another form. Where the first reading leaves it in doubt, the sentences
+    around the answer are read once more, alone; `always_twice` does so wherever that leaves it.
     """
     chosen = choose_passages(passages)
     given = [(hit, plain) for hit in chosen if (plain := fit_text(hit, LONGEST // len(chosen)))]
     if not given:
         return None
-    titled = [(f"{hit.title}, {hit.heading}" if hit.heading else hit.title, text) for hit, text in given]
+    first = await _read(model, question, [(_name(hit), text) for hit, text in given], name)
+    if first is None:
+        return None
+    hit, text = given[first.number - 1]
+    quote = find_quote(first.answer, hit.in_context)
+    [wanted, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
+    signs = weigh_signs(question, hit, text, quote, first.logprobs, first.asked, float(wanted @ said))
+    bar, second, again = read_bar(), None, None
+    chance = bar.model.chance(asdict(signs))
+    if always_twice or bar.doubtful[0] <= chance < bar.doubtful[1]:
+        again = await _read(model, question, [(_name(hit), find_surroundings(quote, hit.in_context))], name)
+        if again is not None:
+            second = weigh_again(first.answer, again.answer, again.logprobs, again.asked)
+            chance = bar.second.chance(asdict(signs) | asdict(second))
+    return Reading(
+        first.answer,
+        hit,
+        quote,
+        chance,
+        chance >= bar.least and bool(content_terms(first.answer)),  # "on" tells nobody anything
+        signs,
+        second,
+        calls=1 if again is None else 2,
+        prompt_tokens=first.prompt_tokens + (again.prompt_tokens if again else 0),
+        answer_tokens=first.answer_tokens + (again.answer_tokens if again else 0),
+    )
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """The number of the passage that was chosen, from 1, and its words; what `weigh_signs` needs of how sure it was."""
+
+    number: int
+    answer: str
+    logprobs: Sequence[float]
+    asked: Sequence[tuple[str, float]]
+    prompt_tokens: int
+    answer_tokens: int
+
+
+async def _read(
+    model: ModelClient, question: str, titled: Sequence[tuple[str, str]], name: str | None
+) -> _Reply | None:
+    """One call; None for a reply of another form."""
     reply, logprobs, prompt_tokens, answer_tokens = "", list[float](), 0, 0
     asked: tuple[tuple[str, float], ...] = ()
     call = model.chat(
         ask_numbered(question, titled),
         max_tokens=ANSWER_TOKENS,
-        grammar=quotation_grammar([text for _, text in given]),
+        grammar=quotation_grammar([text for _, text in titled]),
         model=name,
         asked=min(MOST_SCORED, TOKENS_A_WORD * len(question.split()) + 4),
     )
@@ -102,17 +152,14 @@ async def read_passages(
             answer_tokens += delta.answer_tokens or 0
             asked = delta.asked or asked
     match = _REPLY.match(reply)
-    if match is None or not 1 <= int(match[1]) <= len(given) or not match[2].strip(" .,;:"):
+    if match is None or not 1 <= int(match[1]) <= len(titled) or not match[2].strip(" .,;:"):
         return None
-    hit, text = given[int(match[1]) - 1]
     answer = match[2].strip(" ,;:").rstrip(".")
-    quote = find_quote(answer, hit.in_context)
-    [wanted, said] = await model.embed([question, f"{hit.title}. {tidy(quote)}"])
-    signs = weigh_signs(question, hit, text, quote, logprobs, asked, float(wanted @ said))
-    bar = read_bar()
-    chance = bar.model.chance(asdict(signs))
-    is_sent = chance >= bar.least and bool(content_terms(answer))  # "on" tells nobody anything
-    return Reading(answer, hit, quote, chance, is_sent, signs, prompt_tokens, answer_tokens)
+    return _Reply(int(match[1]), answer, logprobs, asked, prompt_tokens, answer_tokens)
+
+
+def _name(hit: Hit) -> str:
+    return f"{hit.title}, {hit.heading}" if hit.heading else hit.title
 
 
 def choose_passages(found: Sequence[Hit]) -> Sequence[Hit]:
@@ -145,6 +192,15 @@ def plain_text(text: str) -> str:
 def find_quote(answer: str, text: str) -> str:
     """The sentence of a passage, verbatim, that holds the answer; the answer itself where it spans several."""
     return next((sentence for sentence in split_sentences(text) if answer in plain_text(sentence)), answer)
+
+
+def find_surroundings(quote: str, text: str) -> str:
+    """The sentence of a passage with the ones before and after it, plain; the quotation alone where it is none."""
+    sentences = split_sentences(text)
+    if quote not in sentences:
+        return plain_text(quote)
+    at = sentences.index(quote)
+    return plain_text(" ".join(sentences[max(0, at - 1) : at + 2]))
 
 
 def find_missing(question: str, passages: Sequence[Hit]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ _OPPOSITES = (
 )  # fmt: skip
 OPPOSITE = {a: b for pair in _OPPOSITES for x, y in [pair.split()] for a, b in ((x, y), (y, x))}
 LEAST = 1e-6
+_ARTICLES = Counter(dict.fromkeys(("a", "an", "the"), 99))
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,22 @@ class Signs:
     surprises less."""
     length: float
     """Log of how many words the question has: of more words, the least likely two are less likely."""
+    faintness: float
+    """`least` as a logarithm, log(1 - least): what is very unlikely is hardly worse than what is unlikely."""
+    surprise: float
+    """`expected` likewise."""
+
+
+@dataclass(frozen=True)
+class SecondSigns:
+    """What the sentences around the quotation tell when they are read alone."""
+
+    again: float
+    """Log-odds that this reply, too, begins as an answer."""
+    expected_again: float
+    """As `expected`, after these sentences."""
+    agreement: float
+    """Of both answers' words, the share that both have (SQuAD's F1)."""
 
 
 def weigh_signs(
@@ -76,11 +94,11 @@ def weigh_signs(
     sentences = split_sentences(passage.in_context)
     at = sentences.index(quote) if quote in sentences else 0
     near = content_terms(" ".join(sentences[max(0, at - 1) : at + 2]) or text) | context
-    first = min(1 - LEAST, max(LEAST, math.exp(logprobs[0]))) if logprobs else 0.5
     words = logprobs[3:] or [0.0]
+    expected = weigh_question(asked)
     numbers, names = _NUMBER.findall(question), find_names(question)
     return Signs(
-        answers=math.log(first / (1 - first)),
+        answers=weigh_first(logprobs),
         words=sum(words) / len(words),
         least=min(words),
         coverage=len(terms & held) / max(1, len(terms)),
@@ -90,9 +108,29 @@ def weigh_signs(
         names=sum(name.lower() not in f"{passage.title} {text}".lower() for name in names) / max(1, len(names)),
         rarest=max((weigh_rarity(word) for word in list_missing(question, held)), default=0.0),
         turned=float(is_turned(question.lower(), quote.lower())),
-        expected=weigh_question(asked),
+        expected=expected,
         length=math.log(max(1, len(question.split()))),
+        faintness=math.log1p(-min(words)),
+        surprise=math.log1p(-expected),
     )
+
+
+def weigh_again(answer: str, again: str, logprobs: Sequence[float], asked: Sequence[tuple[str, float]]) -> SecondSigns:
+    """`answer` is the first reading's; the rest is the second's, as in `weigh_signs`."""
+    return SecondSigns(weigh_first(logprobs), weigh_question(asked), find_agreement(answer, again))
+
+
+def weigh_first(logprobs: Sequence[float]) -> float:
+    """Log-odds of a reply's first token, which is the choice between answering and declining."""
+    first = min(1 - LEAST, max(LEAST, math.exp(logprobs[0]))) if logprobs else 0.5
+    return math.log(first / (1 - first))
+
+
+def find_agreement(one: str, other: str) -> float:
+    """0 to 1: the harmonic mean of the shares of words that are the other's, articles left out."""
+    first, second = (Counter(_WORD.findall(text.lower())) - _ARTICLES for text in (one, other))
+    shared = (first & second).total()
+    return 2 * shared / (first.total() + second.total()) if shared else 0.0
 
 
 def weigh_question(asked: Sequence[tuple[str, float]]) -> float:

@@ -21,10 +21,11 @@ async def answer_from_passages(state: State, runtime: Runtime[Context]) -> Comma
         return await draft_from_passages(state, context)
     write(Progress("Reading the passages"))
     started = time.perf_counter()
-    context.watch.model_calls += 1
     reading = await read_passages(context.model, state["standalone"], state["found"].hits)
     if reading is None:
+        context.watch.model_calls += 1
         return await draft_from_passages(state, context)
+    context.watch.model_calls += reading.calls
     context.watch.prompt_tokens += reading.prompt_tokens
     context.watch.answer_tokens += reading.answer_tokens
     context.watch.answer = context.watch.since(started)

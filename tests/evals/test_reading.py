@@ -35,7 +35,7 @@ async def read_by_rule(model: ModelClient, question: str, passages: Sequence[Hit
         return None
     p_answer = 0.9 if question.startswith("When") else 0.6 if question.startswith("How often") else 0.2
     signs = Signs(*[0.0] * len(Signs.__dataclass_fields__))
-    return Reading("At noon", passages[0], "", p_answer, p_answer > 0.5, signs, 1, 1)
+    return Reading("At noon", passages[0], "", p_answer, p_answer > 0.5, signs, None, 1, 1, 1)
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Reading takes its answer word by word from a passage, whatever stands in it, and names what is missing."""
 
+from dataclasses import asdict, replace
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
@@ -11,6 +14,7 @@ from graph.reading import (
     choose_passages,
     find_missing,
     find_quote,
+    find_surroundings,
     fit_text,
     plain_text,
     quotation_grammar,
@@ -89,6 +93,32 @@ async def test_the_answer_stands_in_the_passage_even_where_it_gives_orders(model
     assert reading.is_sent == (reading.p_answer >= read_bar().least)
     assert content_terms(reading.answer)
     assert reading.prompt_tokens > 20
+
+
+async def test_what_is_doubted_is_read_twice_and_counted(model: ModelClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    passages = [make_hit("The kitchen closes at eight. It opens at seven.", title="Kitchen")]
+    question, bar = "When does the kitchen close?", read_bar()
+    for doubtful, calls in (((0.0, 0.0), 1), ((0.0, 1.1), 2)):
+        monkeypatch.setattr("graph.reading.read_bar", lambda doubtful=doubtful: replace(bar, doubtful=doubtful))
+        reading = await read_passages(model, question, passages)
+        assert reading is not None
+        assert (reading.calls, reading.second is not None) == (calls, calls == 2)
+        weighed = bar.model.chance(asdict(reading.signs))
+        if reading.second:
+            assert reading.second.agreement > 0
+            weighed = bar.second.chance(asdict(reading.signs) | asdict(reading.second))
+        assert reading.p_answer == weighed
+    monkeypatch.undo()
+    twice = await read_passages(model, question, passages, always_twice=True)
+    assert twice is not None
+    assert twice.calls == 2
+
+
+def test_the_surroundings_of_a_quotation_are_its_neighbours() -> None:
+    text = "One is first. Two is next. Three follows. Four ends."
+    assert find_surroundings("Three follows.", text) == "Two is next. Three follows. Four ends."
+    assert find_surroundings("One is first.", text) == "One is first. Two is next."
+    assert find_surroundings("is next. Three", text) == "is next. Three"
 
 
 async def test_without_text_there_is_nothing_to_read(model: ModelClient) -> None:

@@ -5,7 +5,15 @@ import math
 import pytest
 
 from graph.reading import plain_text
-from graph.signs import OPPOSITE, is_turned, list_missing, weigh_question, weigh_signs
+from graph.signs import (
+    OPPOSITE,
+    find_agreement,
+    is_turned,
+    list_missing,
+    weigh_again,
+    weigh_question,
+    weigh_signs,
+)
 from graph.support import content_terms
 from tests.graph.hits import make_hit
 
@@ -45,6 +53,18 @@ def test_a_turned_question_is_told(question: str, is_one: bool) -> None:
 
 def test_a_question_that_says_not_like_its_passage_is_not_turned() -> None:
     assert not is_turned("which rooms are not heated?", "the cellar and the attic are not heated.")
+
+
+def test_agreement_is_of_words_without_articles() -> None:
+    assert find_agreement("The Normans", "normans") == 1.0
+    assert find_agreement("in the year 1066", "1066") == pytest.approx(0.5)
+    assert find_agreement("the", "a") == find_agreement("", "x") == 0.0
+
+
+def test_a_second_reading_that_declines_speaks_against_the_first() -> None:
+    yes, no = (weigh_again("eight", "eight", [math.log(chance)], []) for chance in (0.9, 0.1))
+    assert yes.again == pytest.approx(-no.again)
+    assert (yes.again > 0, yes.agreement) == (True, 1.0)
 
 
 def test_opposites_go_both_ways() -> None:
