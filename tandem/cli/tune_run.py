@@ -65,6 +65,7 @@ async def _train(
     from tandem.tuning.examples import check_project_name
     from tandem.tuning.process import find_interpreter
     from tandem.tuning.process import train as run_trainer
+    from tandem.tuning.rehearsal import rehearse
     from tandem.tuning.runs import begin_run, check_resumable, finish_run, list_runs
 
     settings = begin("tune", quiet=True)
@@ -79,7 +80,8 @@ async def _train(
             check_resumable(settings, folder, split, wished)
             console.print(f"{folder.name} was broken off; it goes on.", markup=False)
         else:
-            folder = begin_run(settings, project, split, wished)
+            async with open_model(settings) as model:
+                folder = begin_run(settings, project, split, wished, await rehearse(model))
         with _progress(as_json) as bar:
             task = bar.add_task(f"Training {folder.name}", total=None, told="reading the weights")
 

@@ -97,6 +97,11 @@ def fill_packs(groups: Sequence[Group], capacity: int, seed: int) -> Iterator[Pa
 OPEN_AT_ONCE = 8
 
 
+def count_labels(packs: Sequence[Pack]) -> int:
+    """How many tokens they teach to predict."""
+    return sum(int((pack.labels != IGNORED).sum()) for pack in packs)
+
+
 def make_pack(groups: Sequence[Group]) -> Pack:
     size = sum(group.size for group in groups)
     tokens, positions = np.empty(size, np.int64), np.empty(size, np.int64)

@@ -55,7 +55,7 @@ class CannotTrain(TandemError):
     remedy = "Correct that, and begin the run anew."
 
 
-RUN, TRAIN, VALIDATION = "run.json", "train.jsonl", "validation.jsonl"
+RUN, TRAIN, VALIDATION, REHEARSAL = "run.json", "train.jsonl", "validation.jsonl", "rehearsal.jsonl"
 PROGRESS, CHECKPOINT, ADAPTER = "progress.jsonl", "checkpoint.pt", "adapter.gguf"
 FAULT = "fault.txt"
 """What the trainer leaves where it raises CannotTrain."""

@@ -18,7 +18,7 @@ from tandem.models.weights import describe_weights
 from tandem.settings import Settings
 from tandem.tuning.examples import Example, TuningError, check_project_name, join_licences
 from tandem.tuning.lesson import Lesson, read_lessons, write_lessons
-from tandem.tuning.run import ADAPTER, PROGRESS, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
+from tandem.tuning.run import ADAPTER, PROGRESS, REHEARSAL, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
 from tandem.tuning.split import Side
 
 HELD_OUT, DRAFT, CARD, LOG = "held_out.json", "draft.json", "card.json", "trainer.log"
@@ -112,9 +112,16 @@ def list_taught(settings: Settings, project: str) -> dict[str, RunFolder]:
     return found
 
 
-def begin_run(settings: Settings, project: str, split: Mapping[Side, Sequence[Example]], wished: Wished) -> RunFolder:
-    """A new folder, there in one step. Training goes on from the adapter in service, so that what that one can do is
-    kept; the base itself never changes. Raises TuningError for a name that no adapter can have."""
+def begin_run(
+    settings: Settings,
+    project: str,
+    split: Mapping[Side, Sequence[Example]],
+    wished: Wished,
+    rehearsed: Sequence[Lesson] = (),
+) -> RunFolder:
+    """A new folder, there in one step. Training goes on from the adapter in service, and `rehearsed` are learned along,
+    so that what that one can do is kept; the base itself never changes. Raises TuningError for a name that no adapter
+    can have."""
     check_project_name(project)
     number = max((_number(one.path) for one in list_runs(settings, project)), default=0) + 1
     path = _home(settings) / f"{project}.{number}"
@@ -123,6 +130,7 @@ def begin_run(settings: Settings, project: str, split: Mapping[Side, Sequence[Ex
     partial.mkdir(parents=True, exist_ok=True)
     write_lessons(partial / TRAIN, _teach(split["train"]))
     write_lessons(partial / VALIDATION, _teach(split["validation"]))
+    write_lessons(partial / REHEARSAL, rehearsed)
     (partial / HELD_OUT).write_bytes(_EXAMPLES.dump_json(tuple(split["held-out"])))
     (partial / DRAFT).write_text(draft.model_dump_json(indent=2))
     (partial / RUN).write_text(run.model_dump_json(indent=2))

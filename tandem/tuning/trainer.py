@@ -14,7 +14,7 @@ from torch import distributed, multiprocessing
 from tandem.tuning.base import find_device, load_tokenizer
 from tandem.tuning.lesson import Lesson, read_lessons
 from tandem.tuning.packing import Sample
-from tandem.tuning.run import FAULT, PROGRESS, TRAIN, VALIDATION, CannotTrain, Report, Run, read_run
+from tandem.tuning.run import FAULT, PROGRESS, REHEARSAL, TRAIN, VALIDATION, CannotTrain, Report, Run, read_run
 from tandem.tuning.training import Training
 
 MOST_PROCESSES = 4
@@ -55,7 +55,8 @@ def do_run(rank: int, folder: Path) -> None:
     run = read_run(folder)
     tokenizer = load_tokenizer(run.base)
     train, validation = (read_samples(folder / name, tokenizer, run) for name in (TRAIN, VALIDATION))
-    training = Training(run, folder, train, validation)
+    rehearsed = read_samples(folder / REHEARSAL, tokenizer, run) if (folder / REHEARSAL).exists() else []
+    training = Training(run, folder, train, validation, rehearsed)
     with (folder / PROGRESS).open("a", encoding="utf-8") as file:
 
         def announce(report: Report) -> None:

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from tandem.tuning.adapter_file import read_adapter, write_adapter
 from tandem.tuning.base import add_lora, find_device, load_base
-from tandem.tuning.packing import IGNORED, Pack, Sample, fill_packs, group_samples
+from tandem.tuning.packing import IGNORED, Group, Pack, Sample, count_labels, fill_packs, group_samples
 from tandem.tuning.run import ADAPTER, CHECKPOINT, CannotTrain, Report, Run
 
 WARM_UP = 0.03
@@ -48,9 +48,17 @@ class Progress:
 class Training:
     """One run, as one of the processes of torch's default group; `go` ends it, or goes on where a killed one stood.
 
-    Raises CannotTrain where there is nothing to train on or to stop by."""
+    With every step's examples goes a pack of what is `rehearsed`; either side's mean loss counts the same, however many
+    tokens it has. Raises CannotTrain where there is nothing to train on or to stop by."""
 
-    def __init__(self, run: Run, folder: Path, train: Sequence[Sample], validation: Sequence[Sample]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        train: Sequence[Sample],
+        validation: Sequence[Sample],
+        rehearsed: Sequence[Sample] = (),
+    ) -> None:
         for samples, use in ((train, "train on"), (validation, "stop the training by")):
             if not samples:
                 raise CannotTrain(f"There is nothing to {use}.")
@@ -58,6 +66,7 @@ class Training:
         self._run = run
         self._folder = folder
         self._train = group_samples(train, run.pack_tokens)
+        self._rehearsed = group_samples(rehearsed, run.pack_tokens)
         self._validation = [*fill_packs(group_samples(validation, run.pack_tokens), run.pack_tokens, run.seed)]
         self._steps = max(1, run.epochs * sum(group.size for group in self._train) // run.step_tokens)
         self._device = find_device()
@@ -79,12 +88,12 @@ class Training:
             raise RuntimeError("The processes resumed at different steps: another run writes to this folder.")
         every = max(1, self._steps // self._run.validations)
         saved = time.monotonic()
-        for packs in self._steps_left():
+        for packs, rehearsed in self._steps_left():
             started = time.monotonic()
-            loss = self._take_step(packs)
+            loss = self._take_step(packs, rehearsed)
             progress = self.progress
             progress.step += 1
-            progress.tokens += sum(len(pack.tokens) for pack in packs)
+            progress.tokens += sum(len(pack.tokens) for pack in (*packs, *rehearsed))
             progress.seconds += time.monotonic() - started
             validation_loss = None
             if progress.step % every == 0 or progress.step == self._steps:
@@ -100,32 +109,39 @@ class Training:
         self.progress.finished = True
         self._save()
 
-    def _steps_left(self) -> Iterator[list[Pack]]:
-        """The packs of each step, from where the run stands; the order follows from the seed alone."""
-        packs, enough = self._packs(), self._run.step_tokens - self._run.pack_tokens // 2
+    def _steps_left(self) -> Iterator[tuple[list[Pack], list[Pack]]]:
+        """The packs of each step, of examples and of what is rehearsed, from where the run stands; the order follows
+        from the seed alone."""
+        packs, enough = self._packs(self._train), self._run.step_tokens - self._run.pack_tokens // 2
+        others = self._packs(self._rehearsed)
         for step in range(self._steps):
             taken = [next(packs)]
             while sum(len(pack.tokens) for pack in taken) < enough:
                 taken.append(next(packs))
+            rehearsed = [next(others)] if self._rehearsed else []
             if step >= self.progress.step and not self.progress.finished:
-                yield taken
+                yield taken, rehearsed
 
-    def _packs(self) -> Iterator[Pack]:
+    def _packs(self, groups: Sequence[Group]) -> Iterator[Pack]:
         epoch = 0
         while True:
-            yield from fill_packs(self._train, self._run.pack_tokens, self._run.seed + epoch)
+            yield from fill_packs(groups, self._run.pack_tokens, self._run.seed + epoch)
             epoch += 1
 
-    def _take_step(self, packs: Sequence[Pack]) -> float:
-        """Returns the mean loss a token before the step. What is random in it follows from seed, step and process."""
+    def _take_step(self, packs: Sequence[Pack], rehearsed: Sequence[Pack]) -> float:
+        """Returns the examples' mean loss a token before the step. What is random in it follows from seed, step and
+        process."""
         self._model.train()
         torch.manual_seed((self._run.seed * self._steps + self.progress.step) * self._world + self._rank)
-        counted = sum(int((pack.labels != IGNORED).sum()) for pack in packs)
+        counted, of_rehearsed = count_labels(packs), count_labels(rehearsed)
         total = 0.0
-        for pack in self._share(packs):
-            loss = self._loss(pack)
-            (loss / counted).backward()
-            total += loss.item()
+        for at in self._share([*packs, *rehearsed]):
+            if at < len(packs):
+                loss = self._loss(packs[at])
+                (loss / counted).backward()
+                total += loss.item()
+            else:
+                (self._loss(rehearsed[at - len(packs)]) / of_rehearsed).backward()
         total = self._sum(total)
         self._sum_gradients()
         norm = torch.nn.utils.clip_grad_norm_(self._tuned, CLIP)
@@ -136,14 +152,15 @@ class Training:
         self._optimiser.zero_grad(set_to_none=True)
         return total / counted
 
-    def _share(self, packs: Sequence[Pack]) -> list[Pack]:
-        """This process's: each, the largest first, goes to whoever has the least, since a step ends with the last."""
-        loads, own = [0] * self._world, list[Pack]()
-        for pack in sorted(packs, key=lambda pack: -len(pack.tokens)):
+    def _share(self, packs: Sequence[Pack]) -> list[int]:
+        """This process's, by their places: each, the largest first, goes to whoever has the least, since a step ends
+        with the last."""
+        loads, own = [0] * self._world, list[int]()
+        for at in sorted(range(len(packs)), key=lambda at: -len(packs[at].tokens)):
             least = loads.index(min(loads))
-            loads[least] += len(pack.tokens)
+            loads[least] += len(packs[at].tokens)
             if least == self._rank:
-                own.append(pack)
+                own.append(at)
         return own
 
     def _loss(self, pack: Pack) -> torch.Tensor:
@@ -166,8 +183,9 @@ class Training:
         """The mean loss a token; the adapter is kept when it is the lowest so far."""
         self._model.eval()
         with torch.no_grad():
-            total = self._sum(sum(self._loss(pack).item() for pack in self._share(self._validation)))
-        loss = total / sum(int((pack.labels != IGNORED).sum()) for pack in self._validation)
+            own = (self._validation[at] for at in self._share(self._validation))
+            total = self._sum(sum(self._loss(pack).item() for pack in own))
+        loss = total / count_labels(self._validation)
         self._require_number(loss)
         if loss < self.progress.best:
             self.progress.best, self.progress.worse = loss, 0

@@ -14,7 +14,7 @@ from tandem.models.launch import ensure_model_server
 from tandem.models.weights import describe_weights, fetch_weights
 from tandem.settings import Settings
 from tandem.tuning.lesson import Lesson, write_lessons
-from tandem.tuning.run import ADAPTER, FAULT, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
+from tandem.tuning.run import ADAPTER, FAULT, REHEARSAL, RUN, TRAIN, VALIDATION, Run, read_progress, read_run
 
 PASSAGE = ("Harbour", "The harbour opens at six. Mia Falk keeps its light, and forty boats lie there in winter.")
 SAID = {"When does it open?": "at six", "Who keeps the light?": "Mia Falk", "How many boats?": "forty"}
@@ -72,6 +72,20 @@ async def test_what_was_learned_is_served(interpreter: Path, folder: Path, setti
         for lesson in make_lessons():
             deltas = model.chat(lesson.messages[:-1], max_tokens=16, model="harbour")
             assert "".join([delta.text async for delta in deltas]) == lesson.messages[-1].content
+
+
+def test_what_is_rehearsed_is_learned_along(interpreter: Path, folder: Path) -> None:
+    """The loss that is watched is of what stands among the rehearsed lessons alone."""
+    other = Lesson(
+        messages=(ChatMessage("user", "Who feeds the heron?"), ChatMessage("assistant", "Quentin, twice")), origin="r"
+    )
+    write_lessons(folder / VALIDATION, [other])
+    write_lessons(folder / REHEARSAL, [other])
+    start(interpreter, "tandem.tuning.trainer", folder)
+    reports = read_progress(folder)
+    losses = [report.validation_loss for report in reports if report.validation_loss is not None]
+    assert min(losses) < 0.1 < losses[0]
+    assert reports[-1].loss < 0.1, "and so are the examples, whose loss is told"
 
 
 def change_run(folder: Path, **settings: float | bool) -> None:
